@@ -1,0 +1,1 @@
+//! LuaJIT rooms.
