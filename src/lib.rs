@@ -1,4 +1,6 @@
 //! Airboat: a realtime game server. See ARCHITECTURE.md for the map.
 
+pub mod config;
 pub mod game;
+pub mod metrics;
 pub mod protocol;
