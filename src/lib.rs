@@ -4,3 +4,4 @@ pub mod config;
 pub mod game;
 pub mod metrics;
 pub mod protocol;
+pub mod store;
