@@ -4,4 +4,5 @@ pub mod config;
 pub mod game;
 pub mod metrics;
 pub mod protocol;
+pub mod server;
 pub mod store;
