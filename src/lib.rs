@@ -5,4 +5,5 @@ pub mod game;
 pub mod metrics;
 pub mod protocol;
 pub mod server;
+pub mod session;
 pub mod store;
