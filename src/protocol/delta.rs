@@ -69,8 +69,7 @@ impl Pairing {
     fn of(old: &Rows, new: &Rows, alive: impl Fn(usize) -> bool) -> Self {
         let mut pairing = Self { removed: Vec::new(), added: Vec::new(), kept: Vec::new(), highest_old: 0 };
         let mut next = 0;
-        let mut living = 0;
-        for row in (0..old.len()).filter(|row| alive(*row)) {
+        for (living, row) in (0..).zip((0..old.len()).filter(|row| alive(*row))) {
             let id = old.ids[row];
             pairing.highest_old = id;
             while next < new.len() && new.ids[next] < id {
@@ -83,7 +82,6 @@ impl Pairing {
             } else {
                 pairing.removed.push(living);
             }
-            living += 1;
         }
         pairing.added.extend(next..new.len());
         pairing
