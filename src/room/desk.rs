@@ -122,20 +122,19 @@ impl<R: Clone> Desk<R> {
     }
 
     fn attach(&mut self, session: &Session, device: Device, resume: ResumeFrom, via: Via) -> Link {
-        let generation = session.issue_generation();
+        let token = Token { session: session.id(), generation: session.issue_generation() };
         let welcome = Welcome {
             protocol: (PROTOCOL_MIN, PROTOCOL_MAX),
             session: session.id().to_string(),
             device: device.issued_secret.map(|secret| (device.id, secret)),
-            resume: self.key.sign(Token { session: session.id(), generation }),
+            resume: self.key.sign(token),
             resume_window_ms: (self.limits.resume_window_secs * 1000) as u32,
             ping_ms: (self.limits.ping_secs * 1000) as u32,
         };
-        let mut link_token = [0; 16];
-        self.random.fill(&mut link_token);
+        let link_token = self.key.link_token(token);
         let welcome: Bytes = welcome.encode();
         let link = session.attach(via.transport, via.delivery, resume, welcome, link_token, via.now);
-        link.carries_generation(generation);
+        link.carries_generation(token.generation);
         if via.delivery == Delivery::Polled {
             self.links.insert(link_token, link.clone());
         }

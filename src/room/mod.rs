@@ -25,6 +25,7 @@ use crate::{
 use documents::Documents;
 use inputs::InputBuffer;
 use replication::{Replication, View};
+pub use step::Stepped;
 
 /// Everything a room is opened with.
 pub struct RoomInit {

@@ -1,11 +1,13 @@
 //! One tick of a room, in this order: what came in, the script, what goes out. Time is an argument.
 
-use super::{Member, Room, replication::{Plan, View}};
+use super::{
+    Member, Room,
+    replication::{Plan, View},
+};
 use crate::{
-    game::{Audience, Effect, GameError, LogLevel},
+    game::{Audience, Effect, Game, GameError, LogLevel},
     protocol::{
-        CloseReason, Micros, PlayerNumber,
-        hash,
+        CloseReason, Micros, PlayerNumber, hash,
         input::InputFrame,
         message::{self, Joined},
     },
@@ -61,7 +63,7 @@ impl Room {
                         member.lost_since = Some(since);
                         member.inputs.neutral();
                         self.documents.connected(number, false);
-                        let dropped = self.game.drop(number, &mut self.effects);
+                        let dropped = Game::drop(&mut *self.game, number, &mut self.effects);
                         self.survive(dropped)?;
                     }
                 }
@@ -119,9 +121,9 @@ impl Room {
                     let text = format!("unknown message {:?}", message.name);
                     match message.call {
                         Some(call) => self.effects.push(Effect::Reply { to: number, call, result: Err(text) }),
-                        None => self.members[index]
-                            .session
-                            .control(message::refused(CloseReason::UnknownMessage, &text)),
+                        None => {
+                            self.members[index].session.control(message::refused(CloseReason::UnknownMessage, &text));
+                        }
                     }
                     continue;
                 }
@@ -180,7 +182,8 @@ impl Room {
         let tick = self.tick;
         match effect {
             Effect::Message { to, name, data } => {
-                for member in self.members.iter().filter(|m| to == Audience::Room || to == Audience::Player(m.number())) {
+                for member in self.members.iter().filter(|m| to == Audience::Room || to == Audience::Player(m.number()))
+                {
                     if !member.awaits_join_answer {
                         member.session.send(|number| message::event(number, tick, &name, &data));
                     }
