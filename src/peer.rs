@@ -90,6 +90,15 @@ pub fn origin_allowed(allowed: &[String], origin: Option<&str>) -> bool {
     }
 }
 
+/// What `Access-Control-Allow-Origin` should say, if anything.
+pub fn allow_origin<'a>(allowed: &[String], origin: Option<&'a str>) -> Option<&'a str> {
+    match origin {
+        _ if allowed.is_empty() => Some("*"),
+        Some(origin) if origin_allowed(allowed, Some(origin)) => Some(origin),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,9 @@
 mod certificate;
 pub mod clock;
 mod framed;
+mod json;
 pub mod listen;
+pub mod poll;
 mod pump;
 mod quic;
 pub mod seats;
