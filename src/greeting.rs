@@ -19,7 +19,8 @@ pub(crate) fn lan_addresses() -> Vec<IpAddr> {
 /// Lines for a person at a terminal.
 pub(crate) fn greeting(port: u16, https_only: bool, addresses: &[IpAddr]) -> String {
     let scheme = if https_only { "https" } else { "http" };
-    let mut out = format!("Airboat {} is running\n\n  here     {scheme}://127.0.0.1:{port}/\n", env!("CARGO_PKG_VERSION"));
+    let mut out =
+        format!("Airboat {} is running\n\n  here     {scheme}://127.0.0.1:{port}/\n", env!("CARGO_PKG_VERSION"));
     // Phones reach the IPv4 address on every home network.
     let Some(lan) = addresses.iter().find(|address| address.is_ipv4()) else { return out };
     let url = format!("{scheme}://{lan}:{port}/");

@@ -183,7 +183,7 @@ metrics! {
     store_queue_overflowed: Counter;
     /// Jobs that failed in the database.
     store_errors: Counter;
-    /// Time of a commit.
+    /// Time of a transaction, from its first job to its commit.
     store_commit_duration_seconds: Histogram = Histogram::new(COMMIT_US, 1e-6);
 
     /// Polls answered.

@@ -86,7 +86,9 @@ fn address(text: &str) -> Option<IpAddr> {
 pub fn origin_allowed(allowed: &[String], origin: Option<&str>) -> bool {
     match origin {
         None => true,
-        Some(origin) => allowed.is_empty() || allowed.iter().any(|a| a.trim_end_matches('/').eq_ignore_ascii_case(origin)),
+        Some(origin) => {
+            allowed.is_empty() || allowed.iter().any(|a| a.trim_end_matches('/').eq_ignore_ascii_case(origin))
+        }
     }
 }
 

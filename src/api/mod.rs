@@ -129,7 +129,8 @@ async fn rooms(State(api): State<Api>, Query(of): Query<OfModule>) -> Json<Value
 /// A free name that is easy to say, for whoever opens a room.
 async fn name(State(api): State<Api>, Query(of): Query<OfModule>) -> Response {
     let Some(module) = of.module else {
-        return (StatusCode::BAD_REQUEST, Json(json!({ "error": "which module? ask /api/v1/name?module=…" }))).into_response();
+        return (StatusCode::BAD_REQUEST, Json(json!({ "error": "which module? ask /api/v1/name?module=…" })))
+            .into_response();
     };
     Json(json!({ "module": module, "room": api.directory.random_name(&module) })).into_response()
 }
@@ -147,7 +148,8 @@ async fn metrics(State(api): State<Api>, Extension(peer): Extension<Peer>, heade
     let wanted = api.config.metrics_token.as_str();
     let known = !wanted.is_empty() && given.is_some_and(|given| same(given.as_bytes(), wanted.as_bytes()));
     if !near && !known {
-        return (StatusCode::UNAUTHORIZED, "metrics: a bearer token is needed (setting metrics_token)\n").into_response();
+        return (StatusCode::UNAUTHORIZED, "metrics: a bearer token is needed (setting metrics_token)\n")
+            .into_response();
     }
     let page = api.metrics.render(|number| CloseReason::from_number(number).map(CloseReason::text));
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], page).into_response()

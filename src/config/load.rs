@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{Config, Limits, Lua, Settings, TlsMode, UdpMode};
@@ -33,6 +34,22 @@ pub struct Flags {
     /// Settings as TOML; every key can also be set as AIRBOAT_KEY
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
+}
+
+impl Flags {
+    /// Ends the process over a bad command line: one clear line; or what `--help` and `--version` ask for.
+    pub fn explain(error: &clap::Error) -> ! {
+        if !error.use_stderr() {
+            error.exit();
+        }
+        let text = error.to_string();
+        // What follows the first line is the tip, then the usage.
+        let wanted = |line: &&str| line.starts_with("error:") || line.starts_with("tip:");
+        let line: Vec<&str> = text.lines().map(str::trim).filter(wanted).collect();
+        let line = line.join("; ").replacen("error: ", "", 1);
+        let _ = writeln!(std::io::stderr(), "airboat: {line}; see airboat --help");
+        std::process::exit(2);
+    }
 }
 
 /// Effective settings and where they came from.

@@ -71,6 +71,7 @@ pub(crate) use settings;
 /// One setting's name and its documentation, a line of it per line of the comment.
 struct Key {
     name: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the test that writes docs/limits.md reads it"))]
     doc: &'static str,
 }
 

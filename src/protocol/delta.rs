@@ -69,8 +69,7 @@ impl Pairing {
     fn of(old: &Rows, new: &Rows, alive: impl Fn(usize) -> bool) -> Self {
         let mut pairing = Self { removed: Vec::new(), added: Vec::new(), kept: Vec::new(), highest_old: 0 };
         let mut next = 0;
-        let mut living = 0;
-        for row in (0..old.len()).filter(|row| alive(*row)) {
+        for (living, row) in (0..old.len()).filter(|row| alive(*row)).enumerate() {
             let id = old.ids[row];
             pairing.highest_old = id;
             while next < new.len() && new.ids[next] < id {
@@ -81,9 +80,8 @@ impl Pairing {
                 pairing.kept.push((row, next));
                 next += 1;
             } else {
-                pairing.removed.push(living);
+                pairing.removed.push(living as u32);
             }
-            living += 1;
         }
         pairing.added.extend(next..new.len());
         pairing

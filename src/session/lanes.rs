@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::{Delivery, TransportKind};
+use super::Delivery;
 use crate::{
     config::Limits,
     protocol::{CloseReason, Epoch, Micros, Tick, Value, message},
@@ -72,7 +72,6 @@ impl Default for Drained {
 
 #[derive(Debug)]
 pub(super) struct Attached {
-    pub(super) transport: TransportKind,
     delivery: Delivery,
     /// Until the room has answered: what the client holds.
     pending: Option<ResumeFrom>,
@@ -134,12 +133,13 @@ impl Lanes {
         }
     }
 
-    pub(super) fn attach(&mut self, transport: TransportKind, delivery: Delivery, resume: ResumeFrom) -> u32 {
+    pub(super) fn attach(&mut self, delivery: Delivery, resume: ResumeFrom, welcome: Bytes) -> u32 {
         self.attachment += 1;
         self.clear_link();
         // Outside a room nobody will answer, and nothing needs an answer.
         let pending = (self.epoch != 0).then_some(resume);
-        self.link = Some(Attached { transport, delivery, pending, closing: None });
+        self.link = Some(Attached { delivery, pending, closing: None });
+        self.outbox.push_back(welcome);
         self.attachment
     }
 

@@ -117,6 +117,12 @@ impl Link {
         self.confirm_generation();
     }
 
+    /// Whether this is still the session's attachment.
+    pub fn is_newest(&self) -> bool {
+        let lanes = self.inner.shared.lanes();
+        lanes.attachment == self.inner.attachment && lanes.link.is_some()
+    }
+
     /// Which resume token this link's first frame confirms.
     pub fn carries_generation(&self, generation: u32) {
         self.inner.generation.store(generation, Relaxed);

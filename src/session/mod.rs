@@ -138,16 +138,18 @@ impl Session {
         self.shared.debug_hash
     }
 
-    /// Attaches a new link; an older one is told that it was replaced. `resume` says what the client still holds.
+    /// Attaches a new link; an older one is told that it was replaced. `resume` says what the client still holds;
+    /// `welcome` leaves before anything else.
     pub fn attach(
         &self,
         transport: TransportKind,
         delivery: Delivery,
         resume: ResumeFrom,
+        welcome: Bytes,
         link_token: [u8; 16],
         now: Micros,
     ) -> Link {
-        let attachment = self.shared.lanes().attach(transport, delivery, resume);
+        let attachment = self.shared.lanes().attach(delivery, resume, welcome);
         self.shared.metrics.sessions[transport as usize].add(1);
         self.shared.waker.wake();
         Link::new(self.shared.clone(), transport, attachment, link_token, now)
@@ -230,6 +232,13 @@ impl Session {
     /// Tells pings where the room's clock stands.
     pub fn stepped(&self, tick: Tick, now: Micros) {
         self.shared.lanes().clock = (tick, now);
+    }
+
+    /// Closes the link for something it sent; the seat waits.
+    pub fn refuse(&self, reason: CloseReason) {
+        self.shared.lanes().close(reason, reason.text());
+        self.shared.metrics.links_closed.add(reason.number(), 1);
+        self.shared.waker.wake();
     }
 
     /// Ends the session: what is queued leaves first, then `bye`.

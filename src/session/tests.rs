@@ -20,7 +20,9 @@ fn session() -> Session {
 }
 
 fn attach(session: &Session, delivery: Delivery) -> Link {
-    session.attach(TransportKind::Websocket, delivery, ResumeFrom::default(), [1; 16], NOW)
+    let link = session.attach(TransportKind::Websocket, delivery, ResumeFrom::default(), welcome(), [1; 16], NOW);
+    assert_eq!(link.try_next(), Some(Outgoing::Frame(welcome())));
+    link
 }
 
 /// Attached and answered.
@@ -29,6 +31,10 @@ fn online(session: &Session, delivery: Delivery) -> Link {
     session.answer(frame(0), 0);
     assert_eq!(link.try_next(), Some(Outgoing::Frame(frame(0))));
     link
+}
+
+fn welcome() -> Bytes {
+    Bytes::from_static(b"welcome")
 }
 
 fn frame(n: u32) -> Bytes {

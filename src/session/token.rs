@@ -41,6 +41,16 @@ impl TokenKey {
         out
     }
 
+    /// What names one attachment in HTTP requests: known to nobody who does not hold the key.
+    pub fn link_token(&self, token: Token) -> [u8; 16] {
+        let mut content = b"link".to_vec();
+        content.extend_from_slice(&token.session.0.to_be_bytes());
+        content.extend_from_slice(&token.generation.to_be_bytes());
+        let mut out = [0; 16];
+        out.copy_from_slice(&hmac::sign(&self.0, &content).as_ref()[..16]);
+        out
+    }
+
     /// The token, if these bytes were signed by this key.
     pub fn open(&self, bytes: &[u8]) -> Option<Token> {
         let (content, mac) = bytes.split_at_checked(CONTENT)?;

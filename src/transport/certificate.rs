@@ -37,12 +37,12 @@ pub enum CertificateError {
 
 /// A chain with its key, ready for rustls.
 #[derive(Debug, Clone)]
-pub struct Certificate {
-    pub key: Arc<CertifiedKey>,
+pub(super) struct Certificate {
+    pub(super) key: Arc<CertifiedKey>,
     /// SHA-256 of the leaf's DER form: what `serverCertificateHashes` wants.
-    pub hash: [u8; 32],
-    pub not_before: i64,
-    pub not_after: i64,
+    pub(super) hash: [u8; 32],
+    pub(super) not_before: i64,
+    pub(super) not_after: i64,
 }
 
 impl Certificate {
@@ -52,9 +52,8 @@ impl Certificate {
             path: path.to_owned(),
             why: why.to_string(),
         };
-        let ders = CertificateDer::pem_slice_iter(chain.1)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|e| content(chain.0, &e))?;
+        let ders =
+            CertificateDer::pem_slice_iter(chain.1).collect::<Result<Vec<_>, _>>().map_err(|e| content(chain.0, &e))?;
         let Some(leaf) = ders.first() else {
             return Err(content(chain.0, &"no certificate in it"));
         };
@@ -68,10 +67,9 @@ impl Certificate {
         Ok(Self { key: Arc::new(certified), hash, not_before, not_after })
     }
 
-    pub fn read(chain: &Path, key: &Path) -> Result<Self, CertificateError> {
-        let read = |path: &Path| {
-            fs::read(path).map_err(|source| CertificateError::Read { path: path.to_owned(), source })
-        };
+    pub(super) fn read(chain: &Path, key: &Path) -> Result<Self, CertificateError> {
+        let read =
+            |path: &Path| fs::read(path).map_err(|source| CertificateError::Read { path: path.to_owned(), source });
         Self::parse((chain, &read(chain)?), (key, &read(key)?))
     }
 
@@ -97,18 +95,17 @@ impl Certificate {
 
 /// The development certificate in use and the one that follows it.
 #[derive(Debug, Clone)]
-pub struct DevelopmentPair {
+pub(super) struct DevelopmentPair {
     folder: PathBuf,
     names: Vec<Name>,
-    pub current: Certificate,
-    pub next: Certificate,
+    pub(super) current: Certificate,
+    pub(super) next: Certificate,
 }
 
 impl DevelopmentPair {
     /// Takes what the folder holds while it is good, makes what is missing.
-    pub fn load_or_make(folder: &Path, names: Vec<Name>, now: i64) -> Result<Self, CertificateError> {
-        fs::create_dir_all(folder)
-            .map_err(|source| CertificateError::Write { path: folder.to_owned(), source })?;
+    pub(super) fn load_or_make(folder: &Path, names: Vec<Name>, now: i64) -> Result<Self, CertificateError> {
+        fs::create_dir_all(folder).map_err(|source| CertificateError::Write { path: folder.to_owned(), source })?;
         let (current_path, next_path) = paths(folder);
         let kept = |path: &Path| Certificate::read(path, path).ok().filter(|c| c.not_after - DEVELOPMENT_SPARE > now);
         let current = match kept(&current_path).filter(|c| c.not_before <= now) {
@@ -141,24 +138,24 @@ impl DevelopmentPair {
     }
 
     /// Whether the current certificate is to be replaced.
-    pub const fn is_due(&self, now: i64) -> bool {
+    pub(super) const fn is_due(&self, now: i64) -> bool {
         self.current.not_after - DEVELOPMENT_SPARE <= now
     }
 
-    pub fn rotate(&self, now: i64) -> Result<Self, CertificateError> {
+    pub(super) fn rotate(&self, now: i64) -> Result<Self, CertificateError> {
         Self::load_or_make(&self.folder, self.names.clone(), now)
     }
 }
 
 /// What a certificate is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Name {
+pub(super) enum Name {
     Host(String),
     Address(IpAddr),
 }
 
 /// Names this machine is reached by: loopback, its own host name, and the addresses given.
-pub fn names(addresses: &[IpAddr]) -> Vec<Name> {
+pub(super) fn names(addresses: &[IpAddr]) -> Vec<Name> {
     let mut names = vec![
         Name::Host("localhost".into()),
         Name::Address(IpAddr::from([127, 0, 0, 1])),

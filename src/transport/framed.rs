@@ -218,7 +218,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_length_above_the_limit_is_refused_before_anything_is_kept() {
-        for (length, reason) in [(301_u32, "refused frame above its size limit"), (u32::MAX, ""), (0, "refused bad frame")] {
+        for (length, reason) in
+            [(301_u32, "refused frame above its size limit"), (u32::MAX, ""), (0, "refused bad frame")]
+        {
             let (mut client, server) = tokio::io::duplex(64);
             client.write_all(&length.to_le_bytes()).await.unwrap();
             let mut frames = Frames::new(server, 300);

@@ -4,7 +4,6 @@
 //! above that nobody can tell them apart. `server.rs` binds the port and starts what is in here.
 
 mod certificate;
-pub mod clock;
 mod framed;
 mod json;
 pub mod listen;
@@ -21,13 +20,13 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::peer::Proxies;
 use crate::room::directory::Directory;
 
 pub use certificate::CertificateError;
-pub use clock::Clock;
 use seats::Seats;
 
 /// What every transport needs to let somebody in.
@@ -48,7 +47,13 @@ pub struct Entrance {
 }
 
 impl Entrance {
-    pub fn new(directory: Directory, config: Arc<Config>, metrics: Arc<Metrics>, proxies: Proxies, clock: Clock) -> Self {
+    pub fn new(
+        directory: Directory,
+        config: Arc<Config>,
+        metrics: Arc<Metrics>,
+        proxies: Proxies,
+        clock: Clock,
+    ) -> Self {
         let seats = Seats::new(&config.limits, metrics.clone());
         Self {
             directory,

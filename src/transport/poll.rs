@@ -98,12 +98,12 @@ impl Polls {
         let entrance = &self.entrance;
         count_in(&entrance.metrics, TransportKind::Http, hello);
         let opened = if entrance.closing.is_cancelled() {
-            let reason = CloseReason::Restarting;
-            Err(Refusal { reason, text: reason.text().to_owned() })
+            entrance.metrics.hellos_refused.add(CloseReason::Restarting.number(), 1);
+            Err(CloseReason::Restarting.into())
         } else {
             entrance.directory.hello(hello, via(TransportKind::Http, ip, entrance.clock.now())).await
         };
-        let link = opened.inspect_err(|refusal| entrance.metrics.hellos_refused.add(refusal.reason.number(), 1))?;
+        let link = opened?;
         let polled = Arc::new(Polled {
             turn: Mutex::new(Turn { answered: entrance.clock.now(), ..Turn::default() }),
             parked: watch::Sender::new(0),

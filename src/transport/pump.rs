@@ -63,7 +63,8 @@ pub(super) async fn run(
     mut writer: impl Writing,
 ) {
     let _counted = Counted::new(&entrance.metrics, transport);
-    let pump = Pump { entrance: &entrance, transport, over: CancellationToken::new(), drained: CancellationToken::new() };
+    let pump =
+        Pump { entrance: &entrance, transport, over: CancellationToken::new(), drained: CancellationToken::new() };
     match pump.hello(&mut reader, ip).await {
         Ok(link) => {
             let reading = pump.read_all(&link, &mut reader);
@@ -72,7 +73,6 @@ pub(super) async fn run(
             link.lost(entrance.clock.now());
         }
         Err(Some(refusal)) => {
-            entrance.metrics.hellos_refused.add(refusal.reason.number(), 1);
             tracing::debug!(%ip, transport = transport.name(), reason = %refusal.reason, "hello refused");
             pump.refuse(&mut writer, &refusal).await;
             let _ = timeout(LINGER, drain(&mut reader)).await;
@@ -94,10 +94,13 @@ impl Pump<'_> {
     /// The first frame. `Err(None)`: the connection went away without a word.
     async fn hello(&self, reader: &mut impl Reading, ip: IpAddr) -> Result<Link, Option<Refusal>> {
         let limit = Duration::from_secs(self.entrance.config.limits.hello_timeout_secs);
-        let refusal = |reason: CloseReason| Some(Refusal { reason, text: reason.text().to_owned() });
+        let refused = |reason: CloseReason| {
+            self.entrance.metrics.hellos_refused.add(reason.number(), 1);
+            Err(Some(Refusal::from(reason)))
+        };
         let first = tokio::select! {
             first = timeout(limit, reader.read()) => first,
-            () = self.entrance.closing.cancelled() => return Err(refusal(CloseReason::Restarting)),
+            () = self.entrance.closing.cancelled() => return refused(CloseReason::Restarting),
         };
         match first {
             Ok(Received::Frame(frame)) => {
@@ -107,10 +110,10 @@ impl Pump<'_> {
             }
             Ok(Received::Refused(reason)) => {
                 self.entrance.metrics.frames_refused.add(reason.number(), 1);
-                Err(refusal(reason))
+                refused(reason)
             }
             Ok(Received::Gone) => Err(None),
-            Err(_) => Err(refusal(CloseReason::NoHello)),
+            Err(_) => refused(CloseReason::NoHello),
         }
     }
 

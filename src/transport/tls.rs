@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::certificate::{self, Certificate, CertificateError, DevelopmentPair};
-use super::clock::unix_now;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
 
 /// How often files and dates are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -45,11 +46,17 @@ pub struct Tls {
     current: Arc<Current>,
     /// Hashes of development certificates, current first; empty with real ones.
     hashes: watch::Sender<Vec<[u8; 32]>>,
+    metrics: Arc<Metrics>,
 }
 
 impl Tls {
     /// `addresses` are this machine's, for the development certificate's names.
-    pub fn open(folder: &Path, addresses: &[IpAddr], now: i64) -> Result<Self, CertificateError> {
+    pub fn open(
+        folder: &Path,
+        addresses: &[IpAddr],
+        now: i64,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, CertificateError> {
         let (chain, key) = (folder.join("cert.pem"), folder.join("key.pem"));
         let (source, first) = if chain.exists() || key.exists() {
             let seen = (changed(&chain), changed(&key));
@@ -60,12 +67,13 @@ impl Tls {
             let first = pair.current.clone();
             (Source::Development(Box::new(pair)), first)
         };
-        let tls = Self {
+        metrics.tls_certificate_expiry_timestamp_seconds.set(first.not_after);
+        Ok(Self {
             hashes: watch::Sender::new(source.hashes()),
             current: Arc::new(Current(RwLock::new(first.key))),
             source,
-        };
-        Ok(tls)
+            metrics,
+        })
     }
 
     /// Hashes to publish: the certificate in use and the next one. Follows rotations.
@@ -124,6 +132,7 @@ impl Tls {
                 pair.current.clone()
             }
         };
+        self.metrics.tls_certificate_expiry_timestamp_seconds.set(fresh.not_after);
         *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = fresh.key;
         self.hashes.send_replace(self.source.hashes());
         Ok(true)
@@ -137,7 +146,7 @@ impl Tls {
                 () = closing.cancelled() => return,
                 _ = every.tick() => {}
             }
-            match self.look(unix_now()) {
+            match self.look(Clock::unix_secs()) {
                 Ok(true) => tracing::info!("another certificate is in use now"),
                 Ok(false) => {}
                 Err(error) => tracing::error!("the certificate in use stays: {error}"),
@@ -181,7 +190,7 @@ mod tests {
     #[test]
     fn rotation_changes_what_new_handshakes_get_and_what_is_published() {
         let folder = Folder::new("tls-rotation");
-        let mut tls = Tls::open(&folder.0, &[], START).unwrap();
+        let mut tls = Tls::open(&folder.0, &[], START, Arc::default()).unwrap();
         let hashes = tls.hashes();
         let before = hashes.borrow().clone();
         let used = hash_in_use(&tls);
@@ -194,9 +203,9 @@ mod tests {
     #[test]
     fn real_files_are_used_and_reloaded_and_a_broken_one_keeps_the_old() {
         let (folder, other) = (Folder::new("tls-files"), Folder::new("tls-other"));
-        Tls::open(&other.0, &[], START).unwrap();
+        Tls::open(&other.0, &[], START, Arc::default()).unwrap();
         write_files(&folder.0, &other.0.join("development.pem"));
-        let mut tls = Tls::open(&folder.0, &[], START).unwrap();
+        let mut tls = Tls::open(&folder.0, &[], START, Arc::default()).unwrap();
         assert!(!tls.is_development() && tls.hashes().borrow().is_empty());
         let used = hash_in_use(&tls);
 
@@ -218,7 +227,7 @@ mod tests {
     fn a_key_without_certificate_is_one_clear_line() {
         let folder = Folder::new("tls-half");
         std::fs::write(folder.0.join("key.pem"), b"x").unwrap();
-        let error = Tls::open(&folder.0, &[], START).unwrap_err().to_string();
+        let error = Tls::open(&folder.0, &[], START, Arc::default()).unwrap_err().to_string();
         assert!(error.contains("cert.pem") && !error.contains('\n'), "{error}");
     }
 

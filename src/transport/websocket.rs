@@ -61,7 +61,11 @@ impl Reading for Reader {
             match self.stream.next().await {
                 Some(Ok(Message::Binary(frame))) => {
                     self.control = 0;
-                    return if frame.is_empty() { Received::Refused(CloseReason::BadFrame) } else { Received::Frame(frame) };
+                    return if frame.is_empty() {
+                        Received::Refused(CloseReason::BadFrame)
+                    } else {
+                        Received::Frame(frame)
+                    };
                 }
                 Some(Ok(Message::Text(_))) => return Received::Refused(CloseReason::BadFrame),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
