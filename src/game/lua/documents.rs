@@ -84,9 +84,10 @@ impl Fault {
 #[derive(Clone)]
 pub struct Marks(pub Table);
 
-/// Stack index of the marks table within a walk; the walked value follows it.
+/// Stack indices within a walk: the marks, the value that is read or the list of documents, the document.
 const MARKS: c_int = 1;
 const ROOT: c_int = 2;
+const DOCUMENT: c_int = 3;
 
 impl Marks {
     /// A deep copy. The outer error is the VM's (memory), the inner one names the path that cannot be copied.
@@ -105,27 +106,40 @@ impl Marks {
         Ok(result.map(Option::unwrap_or_default).map_err(|fault| fault.describe("data")))
     }
 
-    /// What turns `shadow` into the table, and how much of it there is. `shadow` is left as it is.
-    pub fn diff(
+    /// Walks the tables in the list `tables` against their shadows, in one entry into the VM. `each` gets, by position
+    /// from 0, what turns a shadow into its table and how much of it there is, or why it cannot be copied.
+    pub fn diff<'a>(
         &self,
         lua: &Lua,
-        name: &str,
-        table: &Table,
-        shadow: &Value,
-        measure: &mut Measure,
-    ) -> mlua::Result<Result<Vec<Operation>, String>> {
-        let mut result = Ok(Vec::new());
-        // SAFETY: as in `read`.
+        tables: &Table,
+        shadows: impl Iterator<Item = &'a Value>,
+        mut each: impl FnMut(usize, Measure, Result<Vec<Operation>, Problem>),
+    ) -> mlua::Result<()> {
+        // SAFETY: as in `read`; `each` does not touch the VM.
         unsafe {
-            lua.exec_raw::<()>((&self.0, table), |state| {
-                result = match ffi::lua_checkstack(state, STACK) {
-                    0 => Err(Fault::new("no stack left")),
-                    _ => Walk { state, measure, path: Vec::new(), operations: Vec::new() }.root(shadow),
-                };
+            lua.exec_raw::<()>((&self.0, tables), |state| {
+                let there_is_room = ffi::lua_checkstack(state, STACK) != 0;
+                for (position, shadow) in shadows.enumerate() {
+                    ffi::lua_rawgeti(state, ROOT, position as ffi::lua_Integer + 1);
+                    let mut measure = Measure::default();
+                    let walk = Walk { state, measure: &mut measure, path: Vec::new(), operations: Vec::new() };
+                    let result = if there_is_room { walk.root(shadow) } else { Err(Fault::new("no stack left")) };
+                    ffi::lua_settop(state, ROOT);
+                    each(position, measure, result.map_err(Problem));
+                }
                 ffi::lua_settop(state, 0);
             })
-        }?;
-        Ok(result.map_err(|fault| fault.describe(name)))
+        }
+    }
+}
+
+/// Why a document could not be walked.
+pub struct Problem(Fault);
+
+impl Problem {
+    /// With the path, which starts with the document's name.
+    pub fn describe(&self, name: &str) -> String {
+        self.0.describe(name)
     }
 }
 
@@ -312,12 +326,12 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn root(mut self, shadow: &Value) -> Result<Vec<Operation>, Fault> {
-        // SAFETY: the document's table stands at ROOT.
-        unsafe { self.value(ROOT, Some(shadow))? };
+        // SAFETY: the document's table stands there.
+        unsafe { self.value(DOCUMENT, Some(shadow))? };
         if self.operations.len() > OPERATIONS_MAX {
             let mut again = Measure::default();
             // SAFETY: as above; the first pass has shown that it can be read.
-            let whole = unsafe { read(self.state, ROOT, &mut again, 0) }?;
+            let whole = unsafe { read(self.state, DOCUMENT, &mut again, 0) }?;
             return Ok(vec![Operation::whole(whole.unwrap_or_default())]);
         }
         Ok(self.operations)
