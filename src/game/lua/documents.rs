@@ -9,75 +9,13 @@ use std::{collections::BTreeMap, os::raw::c_int};
 
 use mlua::{Lua, Table, ffi};
 
+use super::measure::{Fault, Measure};
 use crate::protocol::{Key, Value, document::Operation, value::DEPTH_MAX};
 
-/// Limits of one document or message. Bytes are an upper bound of the MessagePack form.
-pub const BYTES_MAX: usize = 64 * 1024;
-pub const LEAVES_MAX: usize = 4_096;
 /// With more operations than this a document is sent whole: paths would cost more than they save.
 const OPERATIONS_MAX: usize = 512;
 /// Stack slots a walk takes for each level (key, value, metatable, scratch), and some to spare.
 const STACK: c_int = (DEPTH_MAX as c_int + 2) * 4 + 8;
-
-/// What has been read so far, against the limits.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Measure {
-    bytes: usize,
-    leaves: usize,
-}
-
-impl Measure {
-    pub const fn bytes(self) -> usize {
-        self.bytes
-    }
-
-    pub const fn leaves(self) -> usize {
-        self.leaves
-    }
-
-    fn add(&mut self, bytes: usize) -> Result<(), Fault> {
-        self.bytes += bytes;
-        if self.bytes > BYTES_MAX {
-            return Err(Fault::new(format!("more than {} kB", BYTES_MAX / 1024)));
-        }
-        Ok(())
-    }
-
-    fn leaf(&mut self, bytes: usize) -> Result<(), Fault> {
-        self.leaves += 1;
-        if self.leaves > LEAVES_MAX {
-            return Err(Fault::new(format!("more than {LEAVES_MAX} values")));
-        }
-        self.add(bytes)
-    }
-}
-
-/// Why a table cannot be a document or message; the path grows on the way out.
-#[derive(Debug)]
-struct Fault {
-    path: Vec<String>,
-    text: String,
-}
-
-impl Fault {
-    fn new(text: impl Into<String>) -> Self {
-        Self { path: Vec::new(), text: text.into() }
-    }
-
-    fn under(mut self, key: &Key) -> Self {
-        self.path.push(match key {
-            Key::Index(i) => format!("[{i}]"),
-            Key::Name(name) => format!(".{name}"),
-        });
-        self
-    }
-
-    /// `what.is.there: why`.
-    fn describe(&self, what: &str) -> String {
-        let path: String = self.path.iter().rev().map(String::as_str).collect();
-        format!("{what}{path}: {}", self.text)
-    }
-}
 
 /// The prelude's table of what tables stand for: entity → id, player → −number, metatable of the despawned → true,
 /// metatable of `list` → false.

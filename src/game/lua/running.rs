@@ -6,7 +6,7 @@ use mlua::{Function, IntoLuaMulti, LightUserData, Table};
 
 use super::{
     copier::Copier,
-    documents::Measure,
+    measure::Measure,
     outbox,
     sandbox::{Vm, plain},
 };
@@ -308,10 +308,13 @@ impl Game for LuaGame {
         let result = self.handle(player, name, data, effects);
         if let Some(call) = call {
             // The caller is told what happened, not where in the module.
-            let told = result.as_ref().map(Value::clone).map_err(|_| format!("{name} failed"));
+            let told = match &result {
+                Ok(answer) => Ok(answer.clone()),
+                Err(_) => Err(format!("{name} failed")),
+            };
             effects.push(Effect::Reply { to: player, call, result: told });
         }
-        result.map(drop)
+        result.map(|_| ())
     }
 
     fn begin(&mut self, tick: Tick, effects: &mut Effects) -> Result<(), GameError> {
@@ -360,4 +363,3 @@ impl Game for LuaGame {
         self.vm.lua.used_memory()
     }
 }
-

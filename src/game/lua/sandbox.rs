@@ -107,7 +107,9 @@ impl Vm {
         // What Lua says when the handler that adds a traceback found no memory either.
         let starved = self.lua.used_memory() > self.settings.budgets.memory_bytes / 4 * 3;
         result.map_err(|error| match script_error(what, &error) {
-            GameError::Script(text) if starved && text.starts_with("error in error handling") => GameError::Memory(what),
+            GameError::Script(text) if starved && text.starts_with("error in error handling") => {
+                GameError::Memory(what)
+            }
             error => error,
         })
     }

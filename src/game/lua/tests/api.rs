@@ -101,10 +101,10 @@ end"#,
     assert_eq!(bench.run("go"), "");
     bench.collect().unwrap();
     let dart = bench.world.classes[1].clone();
-    assert_eq!((dart.ids.as_slice(), dart.values.iter().map(|c| c[0]).collect::<Vec<_>>()), (
-        &[1][..],
-        vec![1, 8, 16, 160, -80, 2, 7]
-    ));
+    assert_eq!(
+        (dart.ids.as_slice(), dart.values.iter().map(|c| c[0]).collect::<Vec<_>>()),
+        (&[1][..], vec![1, 8, 16, 160, -80, 2, 7])
+    );
     for tick in 3..=6 {
         bench.step();
         assert_eq!(bench.state().get("x"), &Value::Number(1.0 + f64::from(tick - 2)));
@@ -208,15 +208,18 @@ end
     );
     assert_eq!(bench.run("go"), "");
     let list = Value::List(vec![1.0.into(), 2.0.into(), Value::Player(1)]);
-    assert_eq!(bench.effects, [
-        Effect::Message { to: Audience::Player(1), name: "secret".into(), data: list },
-        Effect::Message { to: Audience::Room, name: "news".into(), data: Value::Nil },
-        Effect::Role { player: 1, role: "goalkeeper".into() },
-        Effect::Log { level: LogLevel::Info, text: "player 1 kicked: enough".into() },
-        Effect::Kick { player: 1, reason: CloseReason::Kicked },
-        Effect::Close,
-        Effect::Log { level: LogLevel::Info, text: "a\tnil\t1.5\ttrue".into() },
-    ]);
+    assert_eq!(
+        bench.effects,
+        [
+            Effect::Message { to: Audience::Player(1), name: "secret".into(), data: list },
+            Effect::Message { to: Audience::Room, name: "news".into(), data: Value::Nil },
+            Effect::Role { player: 1, role: "goalkeeper".into() },
+            Effect::Log { level: LogLevel::Info, text: "player 1 kicked: enough".into() },
+            Effect::Kick { player: 1, reason: CloseReason::Kicked },
+            Effect::Close,
+            Effect::Log { level: LogLevel::Info, text: "a\tnil\t1.5\ttrue".into() },
+        ]
+    );
 }
 
 #[test]
@@ -231,7 +234,8 @@ end"#,
     let names: Vec<_> = bench.game.info().schema.inputs.iter().map(|f| f.name.clone()).collect();
     assert_eq!(names, ["aim", "fire", "mode", "run"]);
     bench.try_step(&[(1, &[1.5, 2.0, 1.0, 1.0])]).unwrap();
-    let expected = Value::map([("aim", 1.5.into()), ("fire", 2.0.into()), ("mode", "run".into()), ("run", true.into())]);
+    let expected =
+        Value::map([("aim", 1.5.into()), ("fire", 2.0.into()), ("mode", "run".into()), ("run", true.into())]);
     assert_eq!(bench.state().get("last"), &expected);
 }
 

@@ -1,7 +1,7 @@
 //! Documents: random changes to a table in a real VM, and what is refused.
 
 use super::*;
-use crate::game::lua::{Settings, documents::Measure, sandbox::Vm};
+use crate::game::lua::{Settings, measure::Measure, sandbox::Vm};
 
 fn bench(code: &str) -> Bench {
     let mut bench = Bench::new(&module(code));
@@ -79,11 +79,16 @@ return change"#,
                 .diff(&vm.lua, &tables, std::iter::once(&shadow), |_, _, result| match (&whole, result) {
                     (Ok(_), Ok(operations)) => {
                         operations.iter().for_each(|operation| operation.apply(&mut copy).unwrap());
-                        assert!(shadow != copy || operations.is_empty(), "seed {seed} step {step}: needless {operations:?}");
+                        assert!(
+                            shadow != copy || operations.is_empty(),
+                            "seed {seed} step {step}: needless {operations:?}"
+                        );
                     }
                     (Err(_), Err(_)) => {}
                     (whole, Ok(operations)) => panic!("seed {seed} step {step}: {whole:?} but {operations:?}"),
-                    (whole, Err(problem)) => panic!("seed {seed} step {step}: {whole:?} but {}", problem.describe("it")),
+                    (whole, Err(problem)) => {
+                        panic!("seed {seed} step {step}: {whole:?} but {}", problem.describe("it"))
+                    }
                 })
                 .unwrap();
             if let Ok(whole) = whole {

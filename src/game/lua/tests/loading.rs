@@ -36,7 +36,10 @@ fn complaint(main: &str) -> String {
 #[test]
 fn complaints_name_file_line_and_key() {
     for (main, text) in [
-        ("local game = {}\n\ngame.seets = { 1, 2 }\nreturn game", "test/main.lua:3: seets: no such setting; did you mean seats?"),
+        (
+            "local game = {}\n\ngame.seets = { 1, 2 }\nreturn game",
+            "test/main.lua:3: seets: no such setting; did you mean seats?",
+        ),
         ("return {\n  tick_rate = 0 }", "test/main.lua:2: tick_rate: is a whole number from 1 to 240"),
         ("return { seats = 8 }", "test/main.lua:1: seats: is { least, most }, such as { 1, 16 }, from 1 to 1000"),
         ("return { seats = { 4, 2 } }", "test/main.lua:1: seats: is { least, most }"),
@@ -56,14 +59,26 @@ fn complaints_name_file_line_and_key() {
             "return { entities = { box = { fields = {}, moves = 'linear' } } }",
             "entities.box: moves = \"linear\" needs fields x and y",
         ),
-        ("return { entities = { box = { fields = { owner = field.flag() } } } }", "entities.box.fields.owner: is a reserved name"),
+        (
+            "return { entities = { box = { fields = { owner = field.flag() } } } }",
+            "entities.box.fields.owner: is a reserved name",
+        ),
         ("return { entities = { box = { fields = { a = field.press() } } } }", "field.press is for inputs only"),
         ("return { entities = { ['a b'] = {} } }", "entities.a b: is no name"),
-        ("return { entities = { box = { feilds = {} } } }", "entities.box.feilds: no such setting; did you mean fields?"),
+        (
+            "return { entities = { box = { feilds = {} } } }",
+            "entities.box.feilds: no such setting; did you mean fields?",
+        ),
         ("return { inputs = { x = field.number(1, 0, 1) } }", "inputs.x: number(min, max, step) needs min < max"),
-        ("return { inputs = {\n x = field.numbr(1, 2) } }", "test/main.lua:2: field.numbr does not exist; did you mean number?"),
+        (
+            "return { inputs = {\n x = field.numbr(1, 2) } }",
+            "test/main.lua:2: field.numbr does not exist; did you mean number?",
+        ),
         ("return { inputs = { x = field.choice {} } }", "inputs.x: choice{…} needs 1 to 256 names"),
-        ("return { inputs = { x = field.number('a', 1) } }", "test/main.lua:1: field.number(min, max, step) takes three numbers"),
+        (
+            "return { inputs = { x = field.number('a', 1) } }",
+            "test/main.lua:1: field.number(min, max, step) takes three numbers",
+        ),
         ("local x = \nreturn 5 5", "test/main.lua:2:"),
         ("return 5", "main.lua returns a"),
         ("error('at once')", "test/main.lua:1: at once"),
@@ -124,7 +139,7 @@ return game"#;
     let step = "return { drive = function(tank, input, dt) tank.x = tank.x + input.mx * 10 * dt end,
       muzzle = function(aim) return { x = math.cos(aim) * 300, y = math.sin(aim) * 300 } end }";
     let sources = [("main.lua".to_owned(), main.to_owned()), ("shared/step.lua".to_owned(), step.to_owned())];
-    let factory = LuaFactory::from_sources("pond", sources, &Settings::default()).unwrap();
+    let factory = LuaFactory::from_sources("pond", sources, &patient()).unwrap();
     let info = crate::game::GameFactory::info(&factory).clone();
     assert_eq!((info.title.as_str(), info.seats, info.empty_after_secs, info.saved), ("Tank Pond", (1, 16), 300, true));
     assert_eq!(info.schema.classes[0].name, "rocket");
@@ -135,7 +150,7 @@ return game"#;
     for tick in 0..1500_u32 {
         let angle = f64::from(tick) * 0.1;
         let inputs: Vec<(u32, [f64; 4])> =
-            (1..=4).map(|n| (n, [if n % 2 == 0 { 0.0 } else { 3.14 }, f64::from(tick % 3), angle.sin(), 0.0])).collect();
+            (1..=4).map(|n| (n, [if n % 2 == 0 { 0.0 } else { 3.1 }, f64::from(tick % 3), angle.sin(), 0.0])).collect();
         let inputs: Vec<(u32, &[f64])> = inputs.iter().map(|(n, input)| (*n, &input[..])).collect();
         bench.try_step(&inputs).unwrap();
         hits += bench.messages().len();
@@ -158,11 +173,14 @@ fn folders_are_found_and_bad_ones_are_told_in_one_line() {
     let (found, problems) = discover(Some(&folder.0));
     let titles: Vec<_> = found.iter().map(|factory| factory.info().title.clone()).collect();
     assert_eq!(titles, ["Good"]);
-    assert_eq!(problems, [
-        "module Bad Name is skipped: Bad Name: a module's folder is named with a-z, 0-9, _ and -, at most 32",
-        "module bad is skipped: bad/main.lua:2: sets: no such setting; did you mean seats?",
-        "module empty is skipped: module empty has no main.lua",
-    ]);
+    assert_eq!(
+        problems,
+        [
+            "module Bad Name is skipped: Bad Name: a module's folder is named with a-z, 0-9, _ and -, at most 32",
+            "module bad is skipped: bad/main.lua:2: sets: no such setting; did you mean seats?",
+            "module empty is skipped: module empty has no main.lua",
+        ]
+    );
     assert!(found[0].create().is_ok());
 }
 
@@ -186,8 +204,9 @@ fn links_out_of_the_folder_are_refused() {
 
 #[test]
 fn circles_of_require_are_named() {
-    let sources = [("main.lua", "local a = require 'a'"), ("a.lua", "local b = require 'b'"), ("b.lua", "local a = require 'a'")];
+    let sources =
+        [("main.lua", "local a = require 'a'"), ("a.lua", "local b = require 'b'"), ("b.lua", "local a = require 'a'")];
     let sources = sources.map(|(path, text)| (path.to_owned(), text.to_owned()));
-    let error = LuaFactory::from_sources("test", sources, &Settings::default()).err().unwrap().to_string();
+    let error = LuaFactory::from_sources("test", sources, &patient()).err().unwrap().to_string();
     assert!(error.contains("test/b.lua:1: require \"a\": it is being loaded already (a circle)"), "{error}");
 }
