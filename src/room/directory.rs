@@ -161,7 +161,10 @@ impl Directory {
         }
         let device = self.device(&hello).await?;
         let (link, session) = lock(&self.inner.desk).hello(&hello, device, via)?;
-        if let Some(join) = hello.join {
+        // A resumed session sits where it sat, and its room answers by itself.
+        if let Some(join) = hello.join
+            && !self.sits_in(&session, &join)
+        {
             self.join(&session, join).await;
         }
         Ok(link)
@@ -236,6 +239,14 @@ impl Directory {
             }
         }
         Err(CloseReason::Busy.into())
+    }
+
+    fn sits_in(&self, session: &Session, join: &JoinRequest) -> bool {
+        let place = lock(&self.inner.desk).room_of(session.id());
+        place.is_some_and(|place| {
+            let open = !place.status.closed.load(Relaxed);
+            open && place.key.module == join.module && place.key.folded == name::fold(&join.room)
+        })
     }
 
     fn leave_other_room(&self, session: &Session, key: &RoomKey) {

@@ -15,7 +15,7 @@ use crate::protocol::{
 
 /// Without input for this long, holds become neutral.
 const NEUTRAL_AFTER: Micros = 250_000;
-/// Inputs that may wait without being called too many.
+/// Inputs that may wait for a tick, the one it takes included, without being called too many.
 const TARGET: usize = 1;
 /// Ticks the buffer must stand above its target before one input is skipped.
 const PATIENCE_TICKS: u32 = 15;
@@ -143,7 +143,7 @@ impl InputBuffer {
 
     /// Skips one input when too many have waited for too long. Its presses live on in the running counts.
     fn relieve(&mut self) {
-        if self.waiting.len() <= TARGET + 1 {
+        if self.waiting.len() <= TARGET {
             self.ticks_above_target = 0;
             return;
         }
@@ -239,7 +239,7 @@ mod tests {
             buffer.receive(packet(newest, &[[0, 1]]), tick * TICK);
             skipped += buffer.next(tick * TICK + 1).1.skipped;
         }
-        assert_eq!(skipped, 2, "the queue is down to its target and stays there");
+        assert_eq!(skipped, 2, "one for each 15 ticks");
         assert_eq!(buffer.report().skips, 2);
     }
 

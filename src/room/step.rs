@@ -223,7 +223,7 @@ impl Room {
             match presence {
                 Presence::Attaching(delivery, resume) => self.answer_attachment(index, delivery, resume),
                 Presence::Online(delivery) if self.members[index].awaits_join_answer => {
-                    self.answer_join(index, delivery);
+                    self.answer_join(index, delivery, 0);
                 }
                 Presence::Online(delivery) => {
                     self.send_documents(index);
@@ -241,7 +241,9 @@ impl Room {
         let member = &mut self.members[index];
         if member.awaits_join_answer || resume.epoch != self.epoch || !member.session.can_replay(resume.received) {
             self.metrics.session_resumes[crate::metrics::Resume::Rejoined as usize].add(1);
-            return self.answer_join(index, delivery);
+            let here = resume.epoch == self.epoch;
+            let lost = if here { member.session.sent().saturating_sub(resume.received) } else { 0 };
+            return self.answer_join(index, delivery, lost);
         }
         self.metrics.session_resumes[crate::metrics::Resume::Replayed as usize].add(1);
         let held = Some(resume.tick).filter(|tick| self.replication.holds(*tick));
@@ -253,11 +255,11 @@ impl Room {
         member.view = View::starting_from(held, true);
     }
 
-    fn answer_join(&mut self, index: usize, delivery: Delivery) {
+    /// `messages_lost`: numbered frames of this epoch that the client will never see.
+    fn answer_join(&mut self, index: usize, delivery: Delivery, messages_lost: u32) {
         let info = self.game.info().clone();
         let (snapshot, _) = self.replication.snapshot(None, crate::protocol::snapshot::InputReport::default());
         let member = &mut self.members[index];
-        let messages_lost = member.session.messages_lost();
         let input = member.inputs.restart();
         let joined = Joined {
             epoch: self.epoch,

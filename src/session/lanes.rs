@@ -100,8 +100,9 @@ pub(super) struct Lanes {
     unreceived: VecDeque<(u32, Bytes)>,
     unreceived_bytes: usize,
     /// The number of the last frame sent in this epoch.
-    sent: u32,
-    pub(super) messages_lost: u32,
+    pub(super) sent: u32,
+    /// The lane was emptied: not everything of this epoch can be sent again.
+    emptied: bool,
 
     snapshot: Option<Bytes>,
     /// A snapshot was taken by the link and has not left it.
@@ -126,7 +127,7 @@ impl Lanes {
             unreceived: VecDeque::new(),
             unreceived_bytes: 0,
             sent: 0,
-            messages_lost: 0,
+            emptied: false,
             snapshot: None,
             snapshot_leaving: false,
             snapshot_wanted: false,
@@ -199,12 +200,12 @@ impl Lanes {
         self.unreceived.clear();
         self.unreceived_bytes = 0;
         self.sent = 0;
-        self.messages_lost = 0;
+        self.emptied = false;
     }
 
     pub(super) fn can_replay(&self, received: u32) -> bool {
         let oldest = self.unreceived.front().map_or(self.sent + 1, |(number, _)| *number);
-        self.messages_lost == 0 && received <= self.sent && received + 1 >= oldest
+        !self.emptied && received <= self.sent && received + 1 >= oldest
     }
 
     pub(super) fn answer(&mut self, frame: Bytes, received: u32) -> usize {
@@ -259,7 +260,7 @@ impl Lanes {
             return Some(0);
         }
         let lost = self.unreceived.len() as u32;
-        self.messages_lost += lost;
+        self.emptied = true;
         self.unreceived.clear();
         self.unreceived_bytes = 0;
         Some(lost)

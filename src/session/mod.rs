@@ -175,9 +175,9 @@ impl Session {
         self.shared.lanes().begin(epoch);
     }
 
-    /// How many messages the client missed for good, counted until the next `begin`.
-    pub fn messages_lost(&self) -> u32 {
-        self.shared.lanes().messages_lost
+    /// The number of the last frame sent in this epoch.
+    pub fn sent(&self) -> u32 {
+        self.shared.lanes().sent
     }
 
     /// The last client message that stands in the room's state.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 
 pub mod game;
+pub mod live;
 pub mod simulation;
 
 /// The larger numbers of `make soak`.
