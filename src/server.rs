@@ -6,25 +6,25 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::{any, post};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
 use crate::api::{self, Api, Offer};
 use crate::clock::Clock;
-use crate::config::{Config, TlsMode, UdpMode};
-use crate::game::GameFactory;
-use crate::greeting;
+use crate::config::{Config, JitMode, TlsMode, UdpMode};
+use crate::game::lua::{self, watchdog};
+use crate::game::{Budgets, GameFactory};
 use crate::metrics::Metrics;
 use crate::peer::{Proxies, ProxyError};
 use crate::room::directory::{Directory, DirectoryInit};
 use crate::store::{Store, StoreError, StoreThread};
-use crate::transport::listen::{ListenError, Port};
-use crate::transport::poll::{self, Polls};
+use crate::transport::listen::{ListenError, Parting, Port};
+use crate::transport::poll::Polls;
 use crate::transport::tls::Tls;
-use crate::transport::{CertificateError, Entrance, websocket};
+use crate::transport::{self, CertificateError, Entrance};
+
+mod greeting;
 
 /// Why the server could not start or stop. One clear line each.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,8 @@ pub enum ServerError {
     Proxies(#[from] ProxyError),
     #[error("no random numbers from the system: {0}")]
     Random(getrandom::Error),
+    #[error("lua.jit = \"require\", but this build cannot stop compiled scripts: build with .cargo/config.toml")]
+    Jit,
     #[error("shutting down took longer than limits.shutdown_secs: {0} did not end")]
     Hung(&'static str),
 }
@@ -50,7 +52,7 @@ pub struct Server {
     directory: Directory,
     metrics: Arc<Metrics>,
     entrance: Entrance,
-    endpoint: Option<quinn::Endpoint>,
+    udp: Option<Parting>,
     store: StoreThread,
     unready: watch::Sender<&'static str>,
     /// Accept loops: they end with `entrance.closing`.
@@ -73,7 +75,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 impl Server {
     /// Starts with the modules of `config.modules`.
     pub async fn start(config: Config) -> Result<Self, ServerError> {
-        Self::start_with(config, Vec::new()).await
+        let games = games(&config).await?;
+        Self::start_with(config, games).await
     }
 
     /// Starts with these games. Opens the port, the database and the rooms' workers, in this order: what fails most often
@@ -119,9 +122,9 @@ impl Server {
             offer,
             unready: unready.subscribe(),
         };
-        let router = router(&entrance, &polls, api);
+        let router = api::router(api).merge(transport::router(&entrance, &polls));
         let (tcp, udp) = port.open(tls.as_ref(), config.tls, &limits)?;
-        let endpoint = udp.as_ref().map(|udp| udp.endpoint());
+        let parting = udp.as_ref().map(|udp| udp.parting());
         let mut listeners = vec![
             tokio::spawn(tcp.run(entrance.clone(), router)),
             tokio::spawn(sweep(directory.clone(), entrance.clone())),
@@ -129,7 +132,17 @@ impl Server {
         listeners.extend(udp.map(|udp| tokio::spawn(udp.run(entrance.clone()))));
         listeners.extend(tls.map(|tls| tokio::spawn(tls.watch(entrance.closing.clone()))));
         tokio::spawn(polls.sweep());
-        Ok(Self { port: number, addresses, directory, metrics, entrance, endpoint, store: thread, unready, listeners })
+        Ok(Self {
+            port: number,
+            addresses,
+            directory,
+            metrics,
+            entrance,
+            udp: parting,
+            store: thread,
+            unready,
+            listeners,
+        })
     }
 
     /// Where it listens, as seen from this machine.
@@ -154,7 +167,7 @@ impl Server {
     }
 
     async fn take_down(self, stage: &watch::Sender<&'static str>) {
-        let Self { directory, entrance, endpoint, store, unready, listeners, .. } = self;
+        let Self { directory, entrance, udp, store, unready, listeners, .. } = self;
         let flush = Duration::from_secs(entrance.config.limits.shutdown_flush_secs);
         // 1. Nobody new. Health checks have seen it by the time the rooms have ended.
         unready.send_replace("stopping");
@@ -170,9 +183,8 @@ impl Server {
         entrance.links.close();
         let _ = timeout(flush, entrance.links.wait()).await;
         entrance.closed.cancel();
-        if let Some(endpoint) = endpoint {
-            endpoint.close(1_u8.into(), b"server restarting");
-            let _ = timeout(flush, endpoint.wait_idle()).await;
+        if let Some(udp) = udp {
+            let _ = timeout(flush, udp.close()).await;
         }
         entrance.links.wait().await;
         // 4. What the rooms handed over is written.
@@ -182,11 +194,31 @@ impl Server {
     }
 }
 
-/// Every route on the one port.
-fn router(entrance: &Entrance, polls: &Polls, api: Api) -> Router {
-    let links = Router::new().route("/ws", any(websocket::entrance)).with_state(entrance.clone());
-    let polling = Router::new().route("/poll", post(poll::entrance).options(poll::preflight)).with_state(polls.clone());
-    api::router(api).merge(links).merge(polling)
+/// The modules of the folder, or the bundled ones. One that cannot be played is a line in the log.
+async fn games(config: &Config) -> Result<Vec<Arc<dyn GameFactory>>, ServerError> {
+    let config = config.clone();
+    let found = tokio::task::spawn_blocking(move || {
+        let jit = config.lua.jit != JitMode::Off && watchdog::self_test();
+        match config.lua.jit {
+            JitMode::Require if !jit => return Err(ServerError::Jit),
+            JitMode::On if !jit => {
+                tracing::warn!("this build cannot stop compiled scripts: rooms run with the JIT off");
+            }
+            _ => {}
+        }
+        let limits = &config.limits;
+        let budgets = Budgets {
+            callback_us: limits.lua_callback_ms * 1000,
+            load_us: limits.lua_load_ms * 1000,
+            memory_bytes: limits.lua_memory_mb << 20,
+        };
+        let settings = lua::Settings { budgets, jit };
+        Ok(lua::modules::discover_with(Some(&config.modules), &settings))
+    });
+    // A panic while reading modules is a fault of ours; the server runs without games rather than not at all.
+    let (games, problems) = found.await.unwrap_or_else(|panic| Ok((Vec::new(), vec![panic.to_string()])))?;
+    problems.iter().for_each(|problem| tracing::error!("{problem}"));
+    Ok(games)
 }
 
 /// Once a second: links and sessions whose time is over.

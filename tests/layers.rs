@@ -21,8 +21,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("metrics", &[]),
     ("peer", &[]),
+    // Only for the unit of time.
+    ("clock", &["protocol"]),
 ];
-const LEAVES: &[&str] = &["config", "metrics", "peer"];
+const LEAVES: &[&str] = &["config", "metrics", "peer", "clock"];
 
 /// Where a foreign crate may be named.
 const EDGES: &[(&str, &[&str])] = &[
@@ -40,7 +42,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("toml", &["config/"]),
     ("clap", &["config/", "main.rs"]),
     ("tracing_subscriber", &["main.rs"]),
-    ("tokio_tungstenite", &[]),
+    ("tokio_tungstenite", &["transport/"]),
+    ("qrcode", &["server/"]),
 ];
 
 /// What never waits and never asks the time, and the files in there that may.

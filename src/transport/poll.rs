@@ -53,7 +53,7 @@ pub(super) struct Polled {
     /// Counts parked requests: a waiting one that sees a newer number gives way.
     parked: watch::Sender<u64>,
     /// What a client of JSON has on its side elsewhere: its copy of the room.
-    pub(super) mirror: Mutex<json::Player>,
+    player: Mutex<json::Player>,
     _counted: Counted,
 }
 
@@ -107,7 +107,7 @@ impl Polls {
         let polled = Arc::new(Polled {
             turn: Mutex::new(Turn { answered: entrance.clock.now(), ..Turn::default() }),
             parked: watch::Sender::new(0),
-            mirror: Mutex::default(),
+            player: Mutex::default(),
             _counted: Counted::new(&entrance.metrics, TransportKind::Http),
             link,
         });
@@ -170,6 +170,10 @@ impl Polled {
 
     fn turn(&self) -> MutexGuard<'_, Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn player(&self) -> MutexGuard<'_, json::Player> {
+        self.player.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn end(&self, reason: CloseReason, now: Micros) {
@@ -322,7 +326,7 @@ impl Drop for Waiting<'_> {
 }
 
 /// `POST /poll`
-pub async fn entrance(
+pub(super) async fn entrance(
     State(polls): State<Polls>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
@@ -356,7 +360,7 @@ pub async fn entrance(
 }
 
 /// `OPTIONS /poll`: `text/plain` needs no leave to ask, but other kinds of body do.
-pub async fn preflight(State(polls): State<Polls>, headers: HeaderMap) -> Response {
+pub(super) async fn preflight(State(polls): State<Polls>, headers: HeaderMap) -> Response {
     let origin = headers.get(header::ORIGIN).and_then(|o| o.to_str().ok());
     let head = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),
