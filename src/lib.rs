@@ -4,6 +4,7 @@ pub mod api;
 pub mod clock;
 pub mod config;
 pub mod game;
+mod greeting;
 pub mod metrics;
 pub mod peer;
 pub mod protocol;

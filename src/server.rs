@@ -13,8 +13,8 @@ use tokio::time::{interval, timeout};
 use crate::api::{self, Api, Offer};
 use crate::clock::Clock;
 use crate::config::{Config, JitMode, TlsMode, UdpMode};
-use crate::game::lua::{self, watchdog};
-use crate::game::{Budgets, GameFactory};
+use crate::game::{Budgets, GameFactory, lua};
+use crate::greeting;
 use crate::metrics::Metrics;
 use crate::peer::{Proxies, ProxyError};
 use crate::room::directory::{Directory, DirectoryInit};
@@ -23,8 +23,6 @@ use crate::transport::listen::{ListenError, Parting, Port};
 use crate::transport::poll::Polls;
 use crate::transport::tls::Tls;
 use crate::transport::{self, CertificateError, Entrance};
-
-mod greeting;
 
 /// Why the server could not start or stop. One clear line each.
 #[derive(Debug, thiserror::Error)]
@@ -37,10 +35,12 @@ pub enum ServerError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Proxies(#[from] ProxyError),
+    #[error(
+        "lua.jit = \"require\", but this build cannot stop a compiled loop; build with the project's .cargo/config.toml"
+    )]
+    Jit,
     #[error("no random numbers from the system: {0}")]
     Random(getrandom::Error),
-    #[error("lua.jit = \"require\", but this build cannot stop compiled scripts: build with .cargo/config.toml")]
-    Jit,
     #[error("shutting down took longer than limits.shutdown_secs: {0} did not end")]
     Hung(&'static str),
 }
@@ -73,9 +73,13 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 }
 
 impl Server {
-    /// Starts with the modules of `config.modules`.
+    /// Starts with the modules of `config.modules`; one that is broken is named and skipped.
     pub async fn start(config: Config) -> Result<Self, ServerError> {
-        let games = games(&config).await?;
+        let settings = lua_settings(&config)?;
+        let (games, problems) = lua::modules::discover_with(Some(&config.modules), &settings);
+        for problem in problems {
+            tracing::error!("{problem}");
+        }
         Self::start_with(config, games).await
     }
 
@@ -194,31 +198,24 @@ impl Server {
     }
 }
 
-/// The modules of the folder, or the bundled ones. One that cannot be played is a line in the log.
-async fn games(config: &Config) -> Result<Vec<Arc<dyn GameFactory>>, ServerError> {
-    let config = config.clone();
-    let found = tokio::task::spawn_blocking(move || {
-        let jit = config.lua.jit != JitMode::Off && watchdog::self_test();
-        match config.lua.jit {
-            JitMode::Require if !jit => return Err(ServerError::Jit),
-            JitMode::On if !jit => {
-                tracing::warn!("this build cannot stop compiled scripts: rooms run with the JIT off");
-            }
-            _ => {}
-        }
-        let limits = &config.limits;
-        let budgets = Budgets {
-            callback_us: limits.lua_callback_ms * 1000,
-            load_us: limits.lua_load_ms * 1000,
-            memory_bytes: limits.lua_memory_mb << 20,
-        };
-        let settings = lua::Settings { budgets, jit };
-        Ok(lua::modules::discover_with(Some(&config.modules), &settings))
-    });
-    // A panic while reading modules is a fault of ours; the server runs without games rather than not at all.
-    let (games, problems) = found.await.unwrap_or_else(|panic| Ok((Vec::new(), vec![panic.to_string()])))?;
-    problems.iter().for_each(|problem| tracing::error!("{problem}"));
-    Ok(games)
+/// How rooms run Lua here. Where a compiled loop cannot be stopped, rooms run without the JIT or not at all.
+fn lua_settings(config: &Config) -> Result<lua::Settings, ServerError> {
+    let limits = &config.limits;
+    let budgets = Budgets {
+        callback_us: limits.lua_callback_ms * 1000,
+        load_us: limits.lua_load_ms * 1000,
+        memory_bytes: limits.lua_memory_mb << 20,
+    };
+    let stoppable = config.lua.jit == JitMode::Off || lua::watchdog::self_test();
+    if !stoppable && config.lua.jit == JitMode::Require {
+        return Err(ServerError::Jit);
+    }
+    if !stoppable {
+        tracing::warn!(
+            "this build cannot stop a compiled Lua loop: rooms run with the JIT off, three to four times slower"
+        );
+    }
+    Ok(lua::Settings { budgets, jit: stoppable && config.lua.jit != JitMode::Off })
 }
 
 /// Once a second: links and sessions whose time is over.

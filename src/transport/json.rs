@@ -135,7 +135,7 @@ async fn go_on(polls: &Polls, ask: Ask) -> Result<Value, String> {
     if let Ok(Again::Ended(reason)) = polled.begin_poll(polled.next_number()) {
         return Ok(json!({ "token": hex(&token), "frames": [player::bye(reason, reason.text())] }));
     }
-    polls.apply(&polled, frames).await;
+    polls.apply(&polled, frames, true).await;
     let hold = Duration::from_secs(polls.entrance.config.limits.poll_hold_secs);
     let hold = if joins { JOIN_HOLD } else { hold * u32::from(ask.wait) };
     Ok(collect(polls, &polled, joins, hold).await)

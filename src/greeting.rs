@@ -6,7 +6,7 @@ use std::net::{IpAddr, UdpSocket};
 use qrcode::{EcLevel, QrCode};
 
 /// This machine's addresses on its networks. Nothing is sent: the system only says which address it would use.
-pub(super) fn lan_addresses() -> Vec<IpAddr> {
+pub(crate) fn lan_addresses() -> Vec<IpAddr> {
     let towards = |from: &str, to: &str| {
         let socket = UdpSocket::bind(from).ok()?;
         socket.connect(to).ok()?;
@@ -17,7 +17,7 @@ pub(super) fn lan_addresses() -> Vec<IpAddr> {
 }
 
 /// Lines for a person at a terminal.
-pub(super) fn greeting(port: u16, https_only: bool, addresses: &[IpAddr]) -> String {
+pub(crate) fn greeting(port: u16, https_only: bool, addresses: &[IpAddr]) -> String {
     let scheme = if https_only { "https" } else { "http" };
     let mut out =
         format!("Airboat {} is running\n\n  here     {scheme}://127.0.0.1:{port}/\n", env!("CARGO_PKG_VERSION"));
