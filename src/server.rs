@@ -6,8 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::{any, post};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
@@ -21,10 +19,10 @@ use crate::metrics::Metrics;
 use crate::peer::{Proxies, ProxyError};
 use crate::room::directory::{Directory, DirectoryInit};
 use crate::store::{Store, StoreError, StoreThread};
-use crate::transport::listen::{ListenError, Port};
-use crate::transport::poll::{self, Polls};
+use crate::transport::listen::{ListenError, Parting, Port};
+use crate::transport::poll::Polls;
 use crate::transport::tls::Tls;
-use crate::transport::{CertificateError, Entrance, websocket};
+use crate::transport::{self, CertificateError, Entrance};
 
 /// Why the server could not start or stop. One clear line each.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +52,7 @@ pub struct Server {
     directory: Directory,
     metrics: Arc<Metrics>,
     entrance: Entrance,
-    endpoint: Option<quinn::Endpoint>,
+    udp: Option<Parting>,
     store: StoreThread,
     unready: watch::Sender<&'static str>,
     /// Accept loops: they end with `entrance.closing`.
@@ -128,9 +126,9 @@ impl Server {
             offer,
             unready: unready.subscribe(),
         };
-        let router = router(&entrance, &polls, api);
+        let router = api::router(api).merge(transport::router(&entrance, &polls));
         let (tcp, udp) = port.open(tls.as_ref(), config.tls, &limits)?;
-        let endpoint = udp.as_ref().map(|udp| udp.endpoint());
+        let parting = udp.as_ref().map(|udp| udp.parting());
         let mut listeners = vec![
             tokio::spawn(tcp.run(entrance.clone(), router)),
             tokio::spawn(sweep(directory.clone(), entrance.clone())),
@@ -138,7 +136,17 @@ impl Server {
         listeners.extend(udp.map(|udp| tokio::spawn(udp.run(entrance.clone()))));
         listeners.extend(tls.map(|tls| tokio::spawn(tls.watch(entrance.closing.clone()))));
         tokio::spawn(polls.sweep());
-        Ok(Self { port: number, addresses, directory, metrics, entrance, endpoint, store: thread, unready, listeners })
+        Ok(Self {
+            port: number,
+            addresses,
+            directory,
+            metrics,
+            entrance,
+            udp: parting,
+            store: thread,
+            unready,
+            listeners,
+        })
     }
 
     /// Where it listens, as seen from this machine.
@@ -163,7 +171,7 @@ impl Server {
     }
 
     async fn take_down(self, stage: &watch::Sender<&'static str>) {
-        let Self { directory, entrance, endpoint, store, unready, listeners, .. } = self;
+        let Self { directory, entrance, udp, store, unready, listeners, .. } = self;
         let flush = Duration::from_secs(entrance.config.limits.shutdown_flush_secs);
         // 1. Nobody new. Health checks have seen it by the time the rooms have ended.
         unready.send_replace("stopping");
@@ -179,9 +187,8 @@ impl Server {
         entrance.links.close();
         let _ = timeout(flush, entrance.links.wait()).await;
         entrance.closed.cancel();
-        if let Some(endpoint) = endpoint {
-            endpoint.close(1_u8.into(), b"server restarting");
-            let _ = timeout(flush, endpoint.wait_idle()).await;
+        if let Some(udp) = udp {
+            let _ = timeout(flush, udp.close()).await;
         }
         entrance.links.wait().await;
         // 4. What the rooms handed over is written.
@@ -209,13 +216,6 @@ fn lua_settings(config: &Config) -> Result<lua::Settings, ServerError> {
         );
     }
     Ok(lua::Settings { budgets, jit: stoppable && config.lua.jit != JitMode::Off })
-}
-
-/// Every route on the one port.
-fn router(entrance: &Entrance, polls: &Polls, api: Api) -> Router {
-    let links = Router::new().route("/ws", any(websocket::entrance)).with_state(entrance.clone());
-    let polling = Router::new().route("/poll", post(poll::entrance).options(poll::preflight)).with_state(polls.clone());
-    api::router(api).merge(links).merge(polling)
 }
 
 /// Once a second: links and sessions whose time is over.

@@ -45,6 +45,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("clap", &["config/", "main.rs"]),
     ("tracing_subscriber", &["main.rs"]),
     ("tokio_tungstenite", &["transport/"]),
+    ("qrcode", &["greeting.rs"]),
 ];
 
 /// What never waits and never asks the time, and the files in there that may.

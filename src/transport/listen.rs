@@ -26,6 +26,7 @@ use super::seats::{Seat, Vacancy};
 use super::tls::{ALPN_AIRBOAT, ALPN_H3, Tls};
 use super::{Entrance, quic, webtransport};
 use crate::config::{Limits, TlsMode};
+use crate::protocol::CloseReason;
 
 /// First byte of a TLS handshake record. No HTTP method starts with it.
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -305,9 +306,9 @@ pub struct Udp {
 }
 
 impl Udp {
-    /// For `wait_idle` at the end.
-    pub fn endpoint(&self) -> quinn::Endpoint {
-        self.endpoint.clone()
+    /// What closes it when the accept loop is long gone.
+    pub fn parting(&self) -> Parting {
+        Parting(self.endpoint.clone())
     }
 
     /// Accepts until closing.
@@ -331,6 +332,18 @@ impl Udp {
             };
             entrance.links.spawn(enter(entrance.clone(), incoming, Arc::new(seat)));
         }
+    }
+}
+
+/// Closes the UDP side.
+pub struct Parting(quinn::Endpoint);
+
+impl Parting {
+    /// Ends what is left and waits until the other sides have heard it.
+    pub async fn close(self) {
+        let reason = CloseReason::Restarting;
+        self.0.close(u32::from(reason.number()).into(), reason.text().as_bytes());
+        self.0.wait_idle().await;
     }
 }
 

@@ -10,13 +10,15 @@ pub mod listen;
 pub mod poll;
 mod pump;
 mod quic;
-pub mod seats;
+mod seats;
 pub mod tls;
-pub mod websocket;
+mod websocket;
 mod webtransport;
 
 use std::sync::Arc;
 
+use axum::Router;
+use axum::routing::{any, post};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,7 +38,7 @@ pub struct Entrance {
     pub config: Arc<Config>,
     pub metrics: Arc<Metrics>,
     pub proxies: Arc<Proxies>,
-    pub seats: Arc<Seats>,
+    seats: Arc<Seats>,
     pub clock: Clock,
     /// Nobody new; who has said hello is told by the directory.
     pub closing: CancellationToken,
@@ -67,4 +69,11 @@ impl Entrance {
             links: TaskTracker::new(),
         }
     }
+}
+
+/// The routes of the transports that begin as HTTP requests.
+pub fn router(entrance: &Entrance, polls: &poll::Polls) -> Router {
+    let polling = post(poll::entrance).options(poll::preflight);
+    let polling = Router::new().route("/poll", polling).with_state(polls.clone());
+    Router::new().route("/ws", any(websocket::entrance)).with_state(entrance.clone()).merge(polling)
 }

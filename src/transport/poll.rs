@@ -1,9 +1,10 @@
-//! HTTP polling at `/poll`: one long-lived link emptied by many requests.
+//! HTTP polling: one long-lived link emptied by many requests. `envelope` is how a request looks on the wire.
 //!
-//! A request: token (16 bytes, zero for a hello), number (u32), flags (bit 0: park), then frames with their lengths. The
-//! answer: token, the number again, then frames. A parked request waits for something to say; a newer one empties it.
-//! A number that comes again gets the same answer again and is not applied twice, so a lost answer loses nothing.
+//! A parked request waits for something to say; a newer one empties it. A number that comes again gets the same answer
+//! again and is not applied twice, so a lost answer loses nothing.
 //! Everything the server has to say is in the body of a 200, because clients in browsers see nothing else.
+
+mod envelope;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,30 +13,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::watch;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{interval, sleep};
 
-use super::framed::{put_frame, take_frame};
-use super::pump::{count_in, count_out, via};
+use super::pump::{count_in, via};
 use super::seats::Counted;
 use super::{Entrance, json};
-use crate::peer::{Peer, allow_origin, origin_allowed};
-use crate::protocol::message::{self, ClientFrame};
+use crate::protocol::message::ClientFrame;
 use crate::protocol::{CloseReason, Micros};
 use crate::room::directory::Refusal;
 use crate::session::{Link, Outgoing, TransportKind};
 
+pub(super) use envelope::{entrance, preflight};
+
 /// Names an attachment; all zero says hello.
 pub(super) type LinkToken = [u8; 16];
 
-const HELLO: LinkToken = [0; 16];
-const PARK: u8 = 1;
-const HEAD_BYTES: usize = 16 + 4 + 1;
 /// An answer takes no more frames beyond this; what waits goes with the next poll.
 const ANSWER_BYTES: usize = 64 * 1024;
 
@@ -53,7 +47,7 @@ pub(super) struct Polled {
     /// Counts parked requests: a waiting one that sees a newer number gives way.
     parked: watch::Sender<u64>,
     /// What a client of JSON has on its side elsewhere: its copy of the room.
-    pub(super) mirror: Mutex<json::Player>,
+    player: Mutex<json::Player>,
     _counted: Counted,
 }
 
@@ -69,14 +63,6 @@ struct Turn {
     answered: Micros,
     /// The link is closed; polls hear this again until it is forgotten.
     ended: Option<CloseReason>,
-}
-
-/// One request, taken apart.
-struct Envelope {
-    token: LinkToken,
-    number: u32,
-    park: bool,
-    frames: Vec<Bytes>,
 }
 
 impl Polls {
@@ -107,7 +93,7 @@ impl Polls {
         let polled = Arc::new(Polled {
             turn: Mutex::new(Turn { answered: entrance.clock.now(), ..Turn::default() }),
             parked: watch::Sender::new(0),
-            mirror: Mutex::default(),
+            player: Mutex::default(),
             _counted: Counted::new(&entrance.metrics, TransportKind::Http),
             link,
         });
@@ -116,22 +102,23 @@ impl Polls {
     }
 
     /// Frames of one request, in order. As a task of its own: a client that hangs up must not leave half of them out.
-    pub(super) async fn apply(&self, polled: &Arc<Polled>, frames: Vec<Bytes>) {
+    /// `polls`: the same request will fetch what there is to say.
+    pub(super) async fn apply(&self, polled: &Arc<Polled>, frames: Vec<Bytes>, polls: bool) {
         if frames.is_empty() {
             return;
         }
         let (entrance, polled) = (self.entrance.clone(), polled.clone());
         let applying = async move {
             for frame in frames {
-                let bye = is_bye(&frame);
+                let farewell = farewell_in(&frame);
                 match polled.link.receive(frame, entrance.clock.now()) {
                     Ok(None) => {}
                     Ok(Some(request)) => entrance.directory.request(&polled.link, request).await,
                     Err(reason) => polled.link.close(reason),
                 }
-                if bye && !polled.turn().waiting {
-                    // A page that goes away polls no more: nobody will fetch the farewell.
-                    polled.end(CloseReason::Hidden, entrance.clock.now());
+                if let Some(reason) = farewell.filter(|_| !polls && !polled.turn().waiting) {
+                    // A page that goes away polls no more: nobody will fetch the answer.
+                    polled.end(reason, entrance.clock.now());
                 }
             }
         };
@@ -170,6 +157,10 @@ impl Polled {
 
     fn turn(&self) -> MutexGuard<'_, Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn player(&self) -> MutexGuard<'_, json::Player> {
+        self.player.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn end(&self, reason: CloseReason, now: Micros) {
@@ -321,139 +312,11 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// `POST /poll`
-pub async fn entrance(
-    State(polls): State<Polls>,
-    Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let limits = &polls.entrance.config.limits;
-    let origin = headers.get(header::ORIGIN).and_then(|o| o.to_str().ok());
-    if !origin_allowed(&polls.entrance.config.allowed_origins, origin) {
-        return (StatusCode::FORBIDDEN, "this origin is not allowed\n").into_response();
+/// The reason, where the frame is a client's farewell.
+fn farewell_in(frame: &Bytes) -> Option<CloseReason> {
+    // An array of two: spares all other frames a second decoding.
+    match frame.first().filter(|first| **first == 0x92).map(|_| ClientFrame::decode(frame)) {
+        Some(Ok(ClientFrame::Bye(reason))) => Some(reason),
+        _ => None,
     }
-    let reading = axum::body::to_bytes(body, limits.poll_body_bytes_max);
-    let Ok(body) = timeout(Duration::from_secs(limits.header_timeout_secs), reading).await else {
-        return refuse(&polls.entrance, CloseReason::NoHello, "the body took too long\n");
-    };
-    let Ok(body) = body else {
-        return refuse(&polls.entrance, CloseReason::TooLarge, "the body is larger than limits.poll_body_bytes_max\n");
-    };
-    let (kind, answer) = if let Some(asked) = json::ask(&headers, &body) {
-        match asked {
-            Ok(ask) => ("application/json", json::answer(&polls, ask, peer.ip).await),
-            Err(why) => return refuse(&polls.entrance, CloseReason::BadFrame, &format!("{why}\n")),
-        }
-    } else {
-        match Envelope::decode(body, limits.frame_bytes_max) {
-            Ok(envelope) => ("application/octet-stream", envelope.answer(&polls, peer.ip).await),
-            Err(reason) => return refuse(&polls.entrance, reason, "not a poll: see docs/protocol.md\n"),
-        }
-    };
-    let head = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")];
-    with_origin(&polls.entrance, origin, (head, answer).into_response())
-}
-
-/// `OPTIONS /poll`: `text/plain` needs no leave to ask, but other kinds of body do.
-pub async fn preflight(State(polls): State<Polls>, headers: HeaderMap) -> Response {
-    let origin = headers.get(header::ORIGIN).and_then(|o| o.to_str().ok());
-    let head = [
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"),
-        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
-    ];
-    with_origin(&polls.entrance, origin, (StatusCode::NO_CONTENT, head).into_response())
-}
-
-fn with_origin(entrance: &Entrance, origin: Option<&str>, mut response: Response) -> Response {
-    let allowed = allow_origin(&entrance.config.allowed_origins, origin).and_then(|o| HeaderValue::from_str(o).ok());
-    if let Some(allowed) = allowed {
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-        response.headers_mut().insert(header::VARY, HeaderValue::from_static("origin"));
-    }
-    response
-}
-
-fn refuse(entrance: &Entrance, reason: CloseReason, text: &str) -> Response {
-    entrance.metrics.frames_refused.add(reason.number(), 1);
-    (StatusCode::BAD_REQUEST, text.to_owned()).into_response()
-}
-
-impl Envelope {
-    fn decode(body: Bytes, frame_max: usize) -> Result<Self, CloseReason> {
-        let mut rest = BytesMut::from(body);
-        if rest.len() < HEAD_BYTES {
-            return Err(CloseReason::BadFrame);
-        }
-        let mut token = HELLO;
-        rest.copy_to_slice(&mut token);
-        let (number, flags) = (rest.get_u32_le(), rest.get_u8());
-        let mut frames = Vec::new();
-        while !rest.is_empty() {
-            frames.push(take_frame(&mut rest, frame_max)?.ok_or(CloseReason::BadFrame)?);
-        }
-        if flags & !PARK != 0 || (token == HELLO && frames.len() != 1) {
-            return Err(CloseReason::BadFrame);
-        }
-        Ok(Self { token, number, park: flags & PARK != 0, frames })
-    }
-
-    async fn answer(mut self, polls: &Polls, ip: IpAddr) -> Bytes {
-        let (number, entrance) = (self.number, &polls.entrance);
-        let hold = Duration::from_secs(entrance.config.limits.poll_hold_secs);
-        let polled = if self.token == HELLO {
-            match polls.open(&self.frames.swap_remove(0), ip).await {
-                Ok(polled) => {
-                    self.park = true;
-                    polled
-                }
-                Err(refusal) => {
-                    let bye = message::bye(refusal.reason, &refusal.text);
-                    count_out(&entrance.metrics, TransportKind::Http, &bye);
-                    return encode(&HELLO, number, &[bye]);
-                }
-            }
-        } else {
-            // A link that is gone, after silence or a restart: the client says hello with its resume token.
-            let Some(polled) = polls.find(&self.token) else {
-                return encode(&self.token, number, &[farewell(CloseReason::IdleLink)]);
-            };
-            polled
-        };
-        let token = polled.token();
-        if !self.park {
-            if polled.begin_send(number) {
-                polls.apply(&polled, self.frames).await;
-            }
-            return encode(&token, number, &[]);
-        }
-        match polled.begin_poll(number) {
-            Ok(Again::Same(answer)) => return answer,
-            Ok(Again::Ended(reason)) => return encode(&token, number, &[farewell(reason)]),
-            Ok(Again::Stale) => return encode(&token, number, &[]),
-            Err(true) if self.token != HELLO => polls.apply(&polled, self.frames).await,
-            Err(_) => {}
-        }
-        let answer = polled.wait(entrance, number, hold, |frames| encode(&token, number, frames)).await;
-        answer.unwrap_or_else(|| encode(&token, number, &[]))
-    }
-}
-
-fn farewell(reason: CloseReason) -> Bytes {
-    message::bye(reason, reason.text())
-}
-
-fn encode(token: &LinkToken, number: u32, frames: &[Bytes]) -> Bytes {
-    let mut out = BytesMut::with_capacity(HEAD_BYTES + frames.iter().map(|f| f.len() + 4).sum::<usize>());
-    out.extend_from_slice(token);
-    out.extend_from_slice(&number.to_le_bytes());
-    for frame in frames {
-        put_frame(&mut out, frame);
-    }
-    out.freeze()
-}
-
-fn is_bye(frame: &Bytes) -> bool {
-    frame.first() == Some(&0x92) && matches!(ClientFrame::decode(frame), Ok(ClientFrame::Bye(_)))
 }

@@ -13,12 +13,15 @@ use crate::config::Limits;
 use crate::metrics::Metrics;
 use crate::session::TransportKind;
 
+/// Seats by the address that has them.
+type Taken = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
 #[derive(Debug)]
-pub struct Seats {
+pub(super) struct Seats {
     free: Arc<Semaphore>,
     max: usize,
     per_address_max: usize,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    by_address: Taken,
     metrics: Arc<Metrics>,
 }
 
@@ -30,7 +33,7 @@ pub(super) struct Vacancy(OwnedSemaphorePermit);
 #[derive(Debug)]
 pub(super) struct Seat {
     _permit: OwnedSemaphorePermit,
-    address: Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>,
+    address: Option<(IpAddr, Taken)>,
 }
 
 impl Seats {

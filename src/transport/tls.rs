@@ -234,6 +234,7 @@ mod tests {
     /// File times may be coarse; a test sets them.
     fn touch(path: &Path, later: u64) {
         let file = std::fs::File::options().write(true).open(path).unwrap();
-        file.set_modified(SystemTime::now() + Duration::from_secs(later)).unwrap();
+        let written = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(written + Duration::from_secs(later)).unwrap();
     }
 }

@@ -23,7 +23,7 @@ const SUBPROTOCOL: &str = "airboat.1";
 const CONTROL_MAX: usize = 64;
 
 /// `GET /ws`
-pub async fn entrance(
+pub(super) async fn entrance(
     State(entrance): State<Entrance>,
     Extension(peer): Extension<Peer>,
     Extension(connected): Extension<Connected>,

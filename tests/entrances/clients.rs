@@ -246,7 +246,7 @@ pub(crate) async fn plain(server: SocketAddr, method: &str, path: &str, headers:
     http(&mut TcpStream::connect(server).await.unwrap(), method, path, headers, body).await
 }
 
-pub(crate) async fn json(server: SocketAddr, path: &str) -> serde_json::Value {
+pub(crate) async fn get(server: SocketAddr, path: &str) -> serde_json::Value {
     let (status, body) = plain(server, "GET", path, "", b"").await;
     assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&body));
     serde_json::from_slice(&body).unwrap()

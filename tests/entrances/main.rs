@@ -1,5 +1,7 @@
 //! Every way in, on loopback: that it lets a client in, that rubbish is refused and counted, and how it all ends.
 
+#![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
+
 mod clients;
 
 use std::future::Future;
@@ -11,8 +13,9 @@ use airboat::config::{Config, Limits, TlsMode, UdpMode};
 use airboat::protocol::CloseReason;
 use airboat::protocol::message::{ClientFrame, ServerFrame};
 use airboat::server::{Server, ServerError};
-use clients::{Client, End, Poller, envelope, hello, http, json, plain};
+use clients::{Client, End, Poller, envelope, get, hello, http, plain};
 use rustls::pki_types::ServerName;
+use serde_json::json;
 use tokio::net::TcpStream;
 
 /// A folder and a server in it, both gone at the end.
@@ -55,7 +58,7 @@ async fn soon<T>(what: impl Future<Output = T>) -> T {
 }
 
 async fn hashes(server: SocketAddr) -> Vec<[u8; 32]> {
-    let connect = json(server, "/api/v1/connect").await;
+    let connect = get(server, "/api/v1/connect").await;
     let byte = |hex: &[u8]| u8::from_str_radix(std::str::from_utf8(hex).unwrap(), 16).unwrap();
     let hash = |text: &serde_json::Value| -> [u8; 32] {
         let bytes: Vec<u8> = text.as_str().unwrap().as_bytes().chunks(2).map(byte).collect();
@@ -165,7 +168,7 @@ async fn a_taken_port_is_one_clear_line() {
 async fn connect_lists_what_is_open() {
     let place = Place::new("connect");
     let server = place.start().await;
-    let all = json(server.addr(), "/api/v1/connect").await;
+    let all = get(server.addr(), "/api/v1/connect").await;
     let names = |connect: &serde_json::Value| -> Vec<String> {
         let transports = connect["transports"].as_array().unwrap();
         transports.iter().map(|t| t["name"].as_str().unwrap().to_owned()).collect()
@@ -187,7 +190,7 @@ async fn connect_lists_what_is_open() {
 
     let config = Config { udp: UdpMode::Off, ..place.config() };
     let server = Server::start_with(config, Vec::new()).await.unwrap();
-    let off = json(server.addr(), "/api/v1/connect").await;
+    let off = get(server.addr(), "/api/v1/connect").await;
     assert_eq!(names(&off), ["websocket", "http"]);
     assert_eq!(off["udp"], false);
     soon(server.shutdown()).await.unwrap();
@@ -425,4 +428,67 @@ async fn connections_are_bounded() {
     let waiting = tokio::spawn(async move { plain(server.addr(), "GET", "/healthz", "", b"").await.0 });
     drop(first);
     assert_eq!(soon(waiting).await.unwrap(), 200);
+}
+
+/// What `curl -d` would send and get.
+async fn curl(server: SocketAddr, body: serde_json::Value) -> serde_json::Value {
+    let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let (status, answer) = soon(plain(server, "POST", "/poll", kind, body.to_string().as_bytes())).await;
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
+    serde_json::from_slice(&answer).unwrap()
+}
+
+#[tokio::test]
+async fn curl_can_play() {
+    let place = Place::new("curl");
+    let (games, problems) = airboat::game::lua::modules::discover(None);
+    assert!(problems.is_empty(), "{problems:?}");
+    let server = Server::start_with(place.config(), games).await.unwrap();
+    let addr = server.addr();
+    let frames = |answer: &serde_json::Value, kind: &str| -> Vec<serde_json::Value> {
+        answer["frames"].as_array().unwrap().iter().filter(|f| f["type"] == kind).cloned().collect()
+    };
+
+    // A name typed is one round trip.
+    let join = json!({ "module": "tank8", "room": "blue-fox" });
+    let answer = curl(addr, json!({ "hello": { "name": "ann", "join": join } })).await;
+    let token = answer["token"].as_str().unwrap().to_owned();
+    assert_eq!(frames(&answer, "welcome").len(), 1, "{answer}");
+    let joined = frames(&answer, "joined").pop().unwrap_or_else(|| panic!("{answer}"));
+    assert_eq!(joined["room"], "blue-fox");
+    let me = joined["player"].clone();
+
+    // Driving to the right moves the tank; a press is one shot, seen by all.
+    let mut seen = Vec::new();
+    let mut first = None;
+    for round in 0..200 {
+        let answer =
+            curl(addr, json!({ "token": token, "input": { "mx": 1, "fire": round == 0 }, "wait": true })).await;
+        for snapshot in frames(&answer, "snapshot") {
+            let tanks = snapshot["entities"]["tank"].as_array().unwrap().clone();
+            let Some(tank) = tanks.iter().find(|tank| tank["owner"] == me) else { continue };
+            let x = tank["x"].as_f64().unwrap();
+            seen.push((x, snapshot["entities"]["bullet"].as_array().unwrap().len()));
+            first.get_or_insert(x);
+        }
+        let moved = seen.iter().any(|(x, _)| first.is_some_and(|first| *x > first + 5.0));
+        if moved && seen.iter().any(|(_, bullets)| *bullets > 0) {
+            break;
+        }
+    }
+    assert!(seen.iter().any(|(x, _)| *x > first.unwrap() + 5.0), "{seen:?}");
+    assert!(seen.iter().any(|(_, bullets)| *bullets > 0), "{seen:?}");
+    let rooms = get(addr, "/api/v1/rooms?module=tank8").await;
+    assert_eq!((&rooms["rooms"][0]["room"], &rooms["rooms"][0]["players"]), (&json!("blue-fox"), &json!(1)));
+
+    // Mistakes are told and cost nothing.
+    let wrong = curl(addr, json!({ "token": token, "input": { "speed": 1 } })).await;
+    assert!(wrong["error"].as_str().unwrap().contains("mx"), "{wrong}");
+    let lost = curl(addr, json!({ "token": "00112233445566778899aabbccddeeff" })).await;
+    assert_eq!(frames(&lost, "bye")[0]["come_back"], true);
+    let refused = curl(addr, json!({ "hello": { "join": { "module": "chess", "room": "x" } } })).await;
+    assert_eq!(frames(&refused, "refused").len(), 1, "{refused}");
+    let gone = curl(addr, json!({ "token": token, "bye": true, "wait": true })).await;
+    assert_eq!(frames(&gone, "bye")[0]["reason"], 50, "{gone}");
+    soon(server.shutdown()).await.unwrap();
 }
