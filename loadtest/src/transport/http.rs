@@ -24,7 +24,7 @@ const WAITING_MAX: usize = 256 << 10;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Bytes, Failure>> + Send>>;
 
-pub(super) struct Http {
+pub struct Http {
     host: String,
     polls: SendRequest<Full<Bytes>>,
     sends: SendRequest<Full<Bytes>>,

@@ -20,7 +20,7 @@ const CHUNK: usize = 16 << 10;
 const DATAGRAM_SEND_BUFFER: usize = 16 << 10;
 const DATAGRAM_RECEIVE_BUFFER: usize = 256 << 10;
 
-pub(super) struct Quic {
+pub struct Quic {
     endpoint: Endpoint,
     connection: Connection,
     send: SendStream,

@@ -11,7 +11,7 @@ use tokio_tungstenite::{
 use super::{Received, Target};
 use crate::Failure;
 
-pub(super) struct Websocket(WebSocketStream<TcpStream>);
+pub struct Websocket(WebSocketStream<TcpStream>);
 
 impl Websocket {
     pub(super) async fn open(target: &Target, hello: Bytes) -> Result<Self, Failure> {

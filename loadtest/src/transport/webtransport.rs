@@ -14,7 +14,7 @@ use crate::Failure;
 const ALPN: &[u8] = b"h3";
 const CHUNK: usize = 4 << 10;
 
-pub(super) struct Webtransport {
+pub struct Webtransport {
     endpoint: Endpoint<Client>,
     connection: Connection,
     send: SendStream,
