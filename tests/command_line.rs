@@ -1,5 +1,7 @@
 //! The binary as an operator meets it: what is wrong is one clear line and a non-zero exit, a signal is a clean end.
 
+#![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

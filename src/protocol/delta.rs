@@ -69,7 +69,7 @@ impl Pairing {
     fn of(old: &Rows, new: &Rows, alive: impl Fn(usize) -> bool) -> Self {
         let mut pairing = Self { removed: Vec::new(), added: Vec::new(), kept: Vec::new(), highest_old: 0 };
         let mut next = 0;
-        for (living, row) in (0..old.len()).filter(|row| alive(*row)).enumerate() {
+        for (living, row) in (0..).zip((0..old.len()).filter(|row| alive(*row))) {
             let id = old.ids[row];
             pairing.highest_old = id;
             while next < new.len() && new.ids[next] < id {
@@ -80,7 +80,7 @@ impl Pairing {
                 pairing.kept.push((row, next));
                 next += 1;
             } else {
-                pairing.removed.push(living as u32);
+                pairing.removed.push(living);
             }
         }
         pairing.added.extend(next..new.len());

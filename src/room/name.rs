@@ -21,8 +21,9 @@ pub fn fold(name: &str) -> String {
         .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_' | '.' | '\''))
         .flat_map(char::to_lowercase)
         .collect();
-    // The skeleton of UTS 39 maps look-alikes onto one form, digits included (0 and O, 1 and l).
-    skeleton(&plain).flat_map(char::to_lowercase).collect()
+    // The skeleton of UTS 39 maps look-alikes onto one form, digits included (0 and O, 1 and l). A capital I looks like an
+    // l as well, but has become an i by now.
+    skeleton(&plain).flat_map(char::to_lowercase).map(|c| if c == 'i' { 'l' } else { c }).collect()
 }
 
 /// A name to offer: easy to say across a table, hard to misspell.
