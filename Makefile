@@ -12,7 +12,7 @@ help:
 	@echo "make lint   formatting and clippy, warnings are errors"
 	@echo "make fmt    formats all Rust"
 	@echo "make deny   licences, advisories and sources of all dependencies (needs cargo-deny)"
-	@echo "make bless  writes generated documentation anew"
+	@echo "make bless  writes docs/limits.md and the golden vectors anew"
 
 comma := ,
 
@@ -39,6 +39,7 @@ deny:
 
 bless:
 	AIRBOAT_BLESS=1 $(CARGO) test --lib --locked config
+	AIRBOAT_BLESS=1 $(CARGO) test --test golden --locked
 
 # One clear line each, instead of a build that fails somewhere in the middle.
 tools:

@@ -3,6 +3,8 @@
 //! `AIRBOAT_BLESS=1 cargo test --test golden` writes `tests/golden/frames.json` anew; without it a difference fails.
 //! Bytes are hexadecimal; what they mean stands beside them in plain JSON.
 
+#![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
+
 use airboat::protocol::{
     CloseReason, Key, Value, delta,
     document::Operation,

@@ -7,6 +7,7 @@ pub mod args;
 pub mod bot;
 pub mod client;
 pub mod clock;
+pub mod player;
 pub mod process;
 pub mod report;
 pub mod run;

@@ -19,8 +19,6 @@ settings! {
         hello_timeout_secs: u64 = 5, in 1..=300;
         /// Seconds one write to a socket may take; then `slow consumer`.
         write_timeout_secs: u64 = 10, in 1..=300;
-        /// Bytes of an HTTP request's body outside `/poll`.
-        http_body_bytes_max: usize = 64 * 1024, in 1024..=16_777_216;
 
         // Sessions.
 
@@ -45,8 +43,6 @@ settings! {
         message_name_bytes_max: usize = 64, in 8..=255;
         /// Bytes of a room's or a player's name.
         name_bytes_max: usize = 64, in 8..=255;
-        /// Nesting of values in messages.
-        message_depth_max: usize = 32, in 1..=100;
         /// Frames a second and link: inputs at 60 a second, acknowledgements and room for a talkative game.
         frames_per_second: u32 = 200, in 1..=100_000;
         /// Frames that may come at once after a pause: a phone that wakes up sends what it kept.
@@ -64,8 +60,6 @@ settings! {
         input_lane: usize = 64, in 4..=4096;
         /// Messages waiting for the next tick. Full: the link closes with `rate limited`.
         message_lane: usize = 64, in 1..=65_536;
-        /// Inputs of one player applied in one tick; the rest wait for the next.
-        inputs_per_tick: usize = 1, in 1..=64;
         /// Bytes of reliable frames not yet received by the client. Full: `slow consumer` when attached; emptied, and
         /// told as lost at the resume, when not.
         reliable_lane_bytes: usize = 256 * 1024, in 4096..=67_108_864;

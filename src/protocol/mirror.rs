@@ -10,7 +10,7 @@ use super::{
     hash,
     message::{ClientFrame, Joined},
     schema::Schema,
-    snapshot::{Header, InputReport},
+    snapshot::{AGE_MAX, Header, InputReport},
     varint::{Reader, widen},
     world::World,
 };
@@ -91,9 +91,14 @@ impl Mirror {
             skips: header.skips,
             slack_half_ms: header.slack_half_ms,
         };
-        // Baselines only move forward, so nothing before this one is needed again.
-        let oldest = baseline.unwrap_or(tick);
-        self.worlds.retain(|(t, _)| *t >= oldest);
+        // Baselines only move forward, so nothing before this one is needed again. A key snapshot tells nothing about what
+        // has been acknowledged meanwhile.
+        if let Some(oldest) = baseline {
+            self.worlds.retain(|(t, _)| *t >= oldest);
+        }
+        if self.worlds.len() > AGE_MAX as usize {
+            self.worlds.pop_front();
+        }
         self.worlds.push_back((tick, world));
         Ok(())
     }

@@ -125,7 +125,7 @@ impl Replication {
     pub fn plan(&self, view: &View, delivery: Delivery) -> Plan {
         let baseline = match delivery {
             Delivery::Datagram if !view.greeted => return Plan::Skip,
-            Delivery::Datagram | Delivery::Polled => view.acked.or(view.given),
+            Delivery::Datagram | Delivery::Polled => view.acked,
             Delivery::Ordered if !view.has_credit(self.tick()) => return Plan::Skip,
             Delivery::Ordered => view.given,
         };

@@ -1,0 +1,263 @@
+//! Entities out of the VM: an array of doubles that the generated copiers fill, quantised into a [`World`].
+//!
+//! Linear entities are sent once with a velocity; their columns stay as they are while the script's positions follow
+//! the same straight line, and are based anew when they do not.
+#![allow(unsafe_code)]
+
+use mlua::{Function, LightUserData, Table};
+
+use super::sandbox::Vm;
+use crate::{
+    game::{Effects, GameError, LogLevel},
+    protocol::{
+        EntityId, Tick,
+        schema::{Class, FieldKind, Schema},
+        world::{Rows, World},
+    },
+};
+
+/// Room for this many doubles at first; grown between ticks when a room needs more.
+const FIRST_DOUBLES: usize = 1_024;
+/// What the copier writes before the fields: id and owner.
+const FIRST_FIELD: usize = 2;
+/// Velocities beyond this many steps a second are no motion that a client could show.
+const STEPS_MAX: f64 = 1_073_741_823.0;
+
+pub struct Copier {
+    /// The generated code writes here. Never moved or freed while the VM holds its address.
+    doubles: Box<[f64]>,
+    copy: Function,
+    buffer: Function,
+    describe: Function,
+    /// What was handed out last: velocities hold against it, and a value that is no number keeps its old self.
+    last: World,
+    next: World,
+    /// Values outside their range, ever.
+    clamped: u64,
+    /// Fields already named in the log, as (class, column).
+    named: Vec<(usize, usize)>,
+}
+
+impl Copier {
+    pub fn new(vm: &Vm, schema: &Schema) -> mlua::Result<Self> {
+        let entities: Table = vm.engine.raw_get("entities")?;
+        let mut copier = Self {
+            doubles: Box::default(),
+            copy: entities.raw_get("copy")?,
+            buffer: entities.raw_get("buffer")?,
+            describe: entities.raw_get("describe")?,
+            last: World::empty(schema),
+            next: World::empty(schema),
+            clamped: 0,
+            named: Vec::new(),
+        };
+        copier.grow(FIRST_DOUBLES)?;
+        Ok(copier)
+    }
+
+    pub const fn clamped(&self) -> u64 {
+        self.clamped
+    }
+
+    /// A larger array. The VM gets the new address before the old array goes, and runs nothing in between.
+    fn grow(&mut self, doubles: usize) -> mlua::Result<()> {
+        let mut larger = vec![0.0; doubles.next_power_of_two()].into_boxed_slice();
+        self.buffer.call::<()>((LightUserData(larger.as_mut_ptr().cast()), larger.len()))?;
+        self.doubles = larger;
+        Ok(())
+    }
+
+    /// Fills `world` with what stands in the script's entities at `tick`. An error names the first field that is not
+    /// of its kind; `world` is whole even then.
+    pub fn collect(
+        &mut self,
+        vm: &Vm,
+        schema: &Schema,
+        tick: Tick,
+        world: &mut World,
+        effects: &mut Effects,
+    ) -> Result<(), GameError> {
+        let mut written: usize = vm.call("collect", &self.copy, ())?;
+        if written > self.doubles.len() {
+            self.grow(written).map_err(|_| GameError::Memory("collect"))?;
+            written = vm.call("collect", &self.copy, ())?;
+        }
+        let mut reader = Quantiser { tick, tick_rate: schema.tick_rate, clamped: Vec::new(), wrong: None, count: 0 };
+        self.next.clear();
+        let (counts, mut rows) = self.doubles[..written.min(self.doubles.len())].split_at(schema.classes.len());
+        for (index, class) in schema.classes.iter().enumerate() {
+            let width = FIRST_FIELD + class.fields.len() + if class.linear { 3 } else { 0 };
+            let (mine, rest) = rows.split_at((counts[index] as usize * width).min(rows.len()));
+            rows = rest;
+            let (last, next) = (&self.last.classes[index], &mut self.next.classes[index]);
+            mine.chunks_exact(width).for_each(|row| reader.row(index, class, row, last, next));
+        }
+        let Quantiser { clamped, wrong, count, .. } = reader;
+        copy_world(&self.next, world);
+        std::mem::swap(&mut self.last, &mut self.next);
+        self.report_clamped(vm, schema, &clamped, effects);
+        match wrong {
+            None => Ok(()),
+            Some(wrong) => Err(self.wrong_kind(vm, schema, &wrong, count)),
+        }
+    }
+
+    fn report_clamped(&mut self, vm: &Vm, schema: &Schema, clamped: &[Place], effects: &mut Effects) {
+        self.clamped += clamped.len() as u64;
+        for place in clamped {
+            if self.named.contains(&(place.class, place.field)) {
+                continue;
+            }
+            self.named.push((place.class, place.field));
+            let class = &schema.classes[place.class];
+            let name = &class.fields[place.field].name;
+            let value = self.describe(vm, place.id, name);
+            let text = format!(
+                "{} {}: field {name} = {value} is outside its range and was clamped (told once for this field)",
+                class.name, place.id
+            );
+            effects.push(super::outbox::log(LogLevel::Error, &text));
+        }
+    }
+
+    fn wrong_kind(&self, vm: &Vm, schema: &Schema, wrong: &Place, count: u32) -> GameError {
+        let class = &schema.classes[wrong.class];
+        let (name, wanted) = match class.fields.get(wrong.field) {
+            Some(field) => (field.name.as_str(), kind_name(&field.kind)),
+            None if wrong.field == OWNER => ("owner", "a player or nil"),
+            None => ("velocity", "a table { x = number, y = number }"),
+        };
+        let value = self.describe(vm, wrong.id, name);
+        let more = if count > 1 { format!(" (and {} more like it)", count - 1) } else { String::new() };
+        GameError::Script(format!("{} {}: field {name} is {value}, not {wanted}{more}", class.name, wrong.id))
+    }
+
+    fn describe(&self, vm: &Vm, id: EntityId, field: &str) -> String {
+        vm.call("collect", &self.describe, (id, field)).unwrap_or_else(|_| "unknown".to_owned())
+    }
+}
+
+const fn kind_name(kind: &FieldKind) -> &'static str {
+    match kind {
+        FieldKind::Number { .. } => "a number",
+        FieldKind::Angle => "an angle in radians",
+        FieldKind::Flag => "true or false",
+        FieldKind::Choice(_) => "one of its choice's names",
+        FieldKind::Press => "a press",
+    }
+}
+
+fn copy_world(from: &World, to: &mut World) {
+    to.classes.resize_with(from.classes.len(), Rows::default);
+    for (from, to) in from.classes.iter().zip(&mut to.classes) {
+        to.ids.clone_from(&from.ids);
+        to.values.clone_from(&from.values);
+    }
+}
+
+/// A field of an entity; [`OWNER`] and [`VELOCITY`] stand for the two that are no declared fields.
+struct Place {
+    class: usize,
+    id: EntityId,
+    field: usize,
+}
+
+const OWNER: usize = usize::MAX;
+const VELOCITY: usize = usize::MAX - 1;
+
+struct Quantiser {
+    tick: Tick,
+    tick_rate: u32,
+    clamped: Vec<Place>,
+    wrong: Option<Place>,
+    count: u32,
+}
+
+impl Quantiser {
+    fn is_wrong(&mut self, class: usize, id: EntityId, field: usize) {
+        self.count += 1;
+        self.wrong.get_or_insert(Place { class, id, field });
+    }
+
+    /// Appends one entity: `row` is id, owner, fields, and for linear classes vx, vy, ends.
+    fn row(&mut self, index: usize, class: &Class, row: &[f64], last: &Rows, next: &mut Rows) {
+        let id = row[0] as EntityId;
+        // Both sides ascend, so the old row can be no further than the new one, less those spawned since.
+        let old = last.row_of(id);
+        let before = |column: usize| old.map(|row| last.values[column][row]);
+        next.ids.push(id);
+        next.values[0].push(if row[1].is_nan() {
+            self.is_wrong(index, id, OWNER);
+            before(0).unwrap_or(0)
+        } else {
+            row[1] as i32
+        });
+        for (field, declared) in class.fields.iter().enumerate() {
+            if class.linear && (declared.name == "x" || declared.name == "y") {
+                next.values[field + 1].push(0); // set below
+                continue;
+            }
+            let value = self.field(index, id, field, &declared.kind, row[FIRST_FIELD + field]);
+            next.values[field + 1].push(value.or(before(field + 1)).unwrap_or_else(|| declared.kind.quantise(0.0).0));
+        }
+        if class.linear {
+            self.linear(index, class, row, old.map(|row| (last, row)), next);
+        }
+    }
+
+    fn field(&mut self, class: usize, id: EntityId, field: usize, kind: &FieldKind, value: f64) -> Option<i32> {
+        if value.is_nan() || (value.is_infinite() && matches!(kind, FieldKind::Angle)) {
+            self.is_wrong(class, id, field);
+            return None;
+        }
+        let (steps, outside) = kind.quantise(value);
+        if outside {
+            self.clamped.push(Place { class, id, field });
+        }
+        Some(steps)
+    }
+
+    /// x, y, vx, vy, since and ends of a linear entity: the old ones while they still tell where it is.
+    fn linear(&mut self, index: usize, class: &Class, row: &[f64], old: Option<(&Rows, usize)>, next: &mut Rows) {
+        let id = row[0] as EntityId;
+        let (Some(x), Some(y)) = (class.field("x"), class.field("y")) else { return };
+        let FieldKind::Number { step, .. } = class.fields[x].kind else { return };
+        let velocity_at = FIRST_FIELD + class.fields.len();
+        let columns = [1 + x, 1 + y, class.velocity_column(), class.velocity_column() + 1, class.since_column()];
+        let position = [row[FIRST_FIELD + x], row[FIRST_FIELD + y]];
+        let velocity =
+            [row[velocity_at], row[velocity_at + 1]].map(|v| (v / step).round().clamp(-STEPS_MAX, STEPS_MAX));
+        let ends = row[velocity_at + 2] as i32;
+
+        for (_, field) in position.iter().zip([x, y]).filter(|(value, _)| value.is_nan()) {
+            self.is_wrong(index, id, field);
+        }
+        if velocity.iter().any(|v| v.is_nan()) {
+            self.is_wrong(index, id, VELOCITY);
+        }
+        let broken = position.iter().chain(&velocity).any(|v| v.is_nan());
+        let kept = old.map(|(rows, row)| columns.map(|column| rows.values[column][row]));
+        let values = match kept {
+            Some(kept) if broken || self.holds(kept, position, velocity, step) => kept,
+            _ if broken => [0, 0, 0, 0, self.tick as i32],
+            _ => {
+                let mut based = [0; 5];
+                for (i, field) in [x, y].into_iter().enumerate() {
+                    based[i] = self.field(index, id, field, &class.fields[field].kind, position[i]).unwrap_or_default();
+                }
+                [based[0], based[1], velocity[0] as i32, velocity[1] as i32, self.tick as i32]
+            }
+        };
+        next.values[columns[0]].pop();
+        next.values[columns[1]].pop();
+        columns.iter().zip(values).for_each(|(&column, value)| next.values[column].push(value));
+        next.values[class.ends_column()].push(ends);
+    }
+
+    /// Whether what clients compute from these columns is still within a step of where the script has the entity.
+    fn holds(&self, [x, y, vx, vy, since]: [i32; 5], position: [f64; 2], velocity: [f64; 2], step: f64) -> bool {
+        let seconds = f64::from(self.tick.wrapping_sub(since as Tick)) / f64::from(self.tick_rate);
+        let near = |base: i32, v: i32, now: f64| (f64::from(base) + f64::from(v) * seconds - now / step).abs() <= 1.0;
+        velocity == [f64::from(vx), f64::from(vy)] && near(x, vx, position[0]) && near(y, vy, position[1])
+    }
+}
