@@ -14,8 +14,8 @@ use tokio::time::{interval, timeout};
 
 use crate::api::{self, Api, Offer};
 use crate::clock::Clock;
-use crate::config::{Config, TlsMode, UdpMode};
-use crate::game::GameFactory;
+use crate::config::{Config, JitMode, TlsMode, UdpMode};
+use crate::game::{Budgets, GameFactory, lua};
 use crate::greeting;
 use crate::metrics::Metrics;
 use crate::peer::{Proxies, ProxyError};
@@ -37,6 +37,10 @@ pub enum ServerError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Proxies(#[from] ProxyError),
+    #[error(
+        "lua.jit = \"require\", but this build cannot stop a compiled loop; build with the project's .cargo/config.toml"
+    )]
+    Jit,
     #[error("no random numbers from the system: {0}")]
     Random(getrandom::Error),
     #[error("shutting down took longer than limits.shutdown_secs: {0} did not end")]
@@ -71,9 +75,14 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 }
 
 impl Server {
-    /// Starts with the modules of `config.modules`.
+    /// Starts with the modules of `config.modules`; one that is broken is named and skipped.
     pub async fn start(config: Config) -> Result<Self, ServerError> {
-        Self::start_with(config, Vec::new()).await
+        let settings = lua_settings(&config)?;
+        let (games, problems) = lua::modules::discover_with(Some(&config.modules), &settings);
+        for problem in problems {
+            tracing::error!("{problem}");
+        }
+        Self::start_with(config, games).await
     }
 
     /// Starts with these games. Opens the port, the database and the rooms' workers, in this order: what fails most often
@@ -180,6 +189,26 @@ impl Server {
         drop(directory);
         let _ = tokio::task::spawn_blocking(move || store.finish()).await;
     }
+}
+
+/// How rooms run Lua here. Where a compiled loop cannot be stopped, rooms run without the JIT or not at all.
+fn lua_settings(config: &Config) -> Result<lua::Settings, ServerError> {
+    let limits = &config.limits;
+    let budgets = Budgets {
+        callback_us: limits.lua_callback_ms * 1000,
+        load_us: limits.lua_load_ms * 1000,
+        memory_bytes: limits.lua_memory_mb << 20,
+    };
+    let stoppable = config.lua.jit == JitMode::Off || lua::watchdog::self_test();
+    if !stoppable && config.lua.jit == JitMode::Require {
+        return Err(ServerError::Jit);
+    }
+    if !stoppable {
+        tracing::warn!(
+            "this build cannot stop a compiled Lua loop: rooms run with the JIT off, three to four times slower"
+        );
+    }
+    Ok(lua::Settings { budgets, jit: stoppable && config.lua.jit != JitMode::Off })
 }
 
 /// Every route on the one port.

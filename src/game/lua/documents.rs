@@ -9,84 +9,23 @@ use std::{collections::BTreeMap, os::raw::c_int};
 
 use mlua::{Lua, Table, ffi};
 
+use super::measure::{Fault, Measure};
 use crate::protocol::{Key, Value, document::Operation, value::DEPTH_MAX};
 
-/// Limits of one document or message. Bytes are an upper bound of the MessagePack form.
-pub const BYTES_MAX: usize = 64 * 1024;
-pub const LEAVES_MAX: usize = 4_096;
 /// With more operations than this a document is sent whole: paths would cost more than they save.
 const OPERATIONS_MAX: usize = 512;
 /// Stack slots a walk takes for each level (key, value, metatable, scratch), and some to spare.
 const STACK: c_int = (DEPTH_MAX as c_int + 2) * 4 + 8;
-
-/// What has been read so far, against the limits.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Measure {
-    bytes: usize,
-    leaves: usize,
-}
-
-impl Measure {
-    pub const fn bytes(self) -> usize {
-        self.bytes
-    }
-
-    pub const fn leaves(self) -> usize {
-        self.leaves
-    }
-
-    fn add(&mut self, bytes: usize) -> Result<(), Fault> {
-        self.bytes += bytes;
-        if self.bytes > BYTES_MAX {
-            return Err(Fault::new(format!("more than {} kB", BYTES_MAX / 1024)));
-        }
-        Ok(())
-    }
-
-    fn leaf(&mut self, bytes: usize) -> Result<(), Fault> {
-        self.leaves += 1;
-        if self.leaves > LEAVES_MAX {
-            return Err(Fault::new(format!("more than {LEAVES_MAX} values")));
-        }
-        self.add(bytes)
-    }
-}
-
-/// Why a table cannot be a document or message; the path grows on the way out.
-#[derive(Debug)]
-struct Fault {
-    path: Vec<String>,
-    text: String,
-}
-
-impl Fault {
-    fn new(text: impl Into<String>) -> Self {
-        Self { path: Vec::new(), text: text.into() }
-    }
-
-    fn under(mut self, key: &Key) -> Self {
-        self.path.push(match key {
-            Key::Index(i) => format!("[{i}]"),
-            Key::Name(name) => format!(".{name}"),
-        });
-        self
-    }
-
-    /// `what.is.there: why`.
-    fn describe(&self, what: &str) -> String {
-        let path: String = self.path.iter().rev().map(String::as_str).collect();
-        format!("{what}{path}: {}", self.text)
-    }
-}
 
 /// The prelude's table of what tables stand for: entity → id, player → −number, metatable of the despawned → true,
 /// metatable of `list` → false.
 #[derive(Clone)]
 pub struct Marks(pub Table);
 
-/// Stack index of the marks table within a walk; the walked value follows it.
+/// Stack indices within a walk: the marks, the value that is read or the list of documents, the document.
 const MARKS: c_int = 1;
 const ROOT: c_int = 2;
+const DOCUMENT: c_int = 3;
 
 impl Marks {
     /// A deep copy. The outer error is the VM's (memory), the inner one names the path that cannot be copied.
@@ -105,27 +44,40 @@ impl Marks {
         Ok(result.map(Option::unwrap_or_default).map_err(|fault| fault.describe("data")))
     }
 
-    /// What turns `shadow` into the table, and how much of it there is. `shadow` is left as it is.
-    pub fn diff(
+    /// Walks the tables in the list `tables` against their shadows, in one entry into the VM. `each` gets, by position
+    /// from 0, what turns a shadow into its table and how much of it there is, or why it cannot be copied.
+    pub fn diff<'a>(
         &self,
         lua: &Lua,
-        name: &str,
-        table: &Table,
-        shadow: &Value,
-        measure: &mut Measure,
-    ) -> mlua::Result<Result<Vec<Operation>, String>> {
-        let mut result = Ok(Vec::new());
-        // SAFETY: as in `read`.
+        tables: &Table,
+        shadows: impl Iterator<Item = &'a Value>,
+        mut each: impl FnMut(usize, Measure, Result<Vec<Operation>, Problem>),
+    ) -> mlua::Result<()> {
+        // SAFETY: as in `read`; `each` does not touch the VM.
         unsafe {
-            lua.exec_raw::<()>((&self.0, table), |state| {
-                result = match ffi::lua_checkstack(state, STACK) {
-                    0 => Err(Fault::new("no stack left")),
-                    _ => Walk { state, measure, path: Vec::new(), operations: Vec::new() }.root(shadow),
-                };
+            lua.exec_raw::<()>((&self.0, tables), |state| {
+                let there_is_room = ffi::lua_checkstack(state, STACK) != 0;
+                for (position, shadow) in shadows.enumerate() {
+                    ffi::lua_rawgeti(state, ROOT, position as ffi::lua_Integer + 1);
+                    let mut measure = Measure::default();
+                    let walk = Walk { state, measure: &mut measure, path: Vec::new(), operations: Vec::new() };
+                    let result = if there_is_room { walk.root(shadow) } else { Err(Fault::new("no stack left")) };
+                    ffi::lua_settop(state, ROOT);
+                    each(position, measure, result.map_err(Problem));
+                }
                 ffi::lua_settop(state, 0);
             })
-        }?;
-        Ok(result.map_err(|fault| fault.describe(name)))
+        }
+    }
+}
+
+/// Why a document could not be walked.
+pub struct Problem(Fault);
+
+impl Problem {
+    /// With the path, which starts with the document's name.
+    pub fn describe(&self, name: &str) -> String {
+        self.0.describe(name)
     }
 }
 
@@ -312,12 +264,12 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn root(mut self, shadow: &Value) -> Result<Vec<Operation>, Fault> {
-        // SAFETY: the document's table stands at ROOT.
-        unsafe { self.value(ROOT, Some(shadow))? };
+        // SAFETY: the document's table stands there.
+        unsafe { self.value(DOCUMENT, Some(shadow))? };
         if self.operations.len() > OPERATIONS_MAX {
             let mut again = Measure::default();
             // SAFETY: as above; the first pass has shown that it can be read.
-            let whole = unsafe { read(self.state, ROOT, &mut again, 0) }?;
+            let whole = unsafe { read(self.state, DOCUMENT, &mut again, 0) }?;
             return Ok(vec![Operation::whole(whole.unwrap_or_default())]);
         }
         Ok(self.operations)

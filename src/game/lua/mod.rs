@@ -7,6 +7,7 @@
 mod copier;
 mod declaration;
 mod documents;
+mod measure;
 pub mod modules;
 mod outbox;
 mod running;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mlua::{Lua, Table};
 
-use super::documents::{Marks, Measure};
+use super::{documents::Marks, measure::Measure};
 use crate::{
     game::{Audience, Effect, Effects, LogLevel},
     protocol::{CloseReason, PlayerNumber},

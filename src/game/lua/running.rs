@@ -6,7 +6,7 @@ use mlua::{Function, IntoLuaMulti, LightUserData, Table};
 
 use super::{
     copier::Copier,
-    documents::Measure,
+    measure::Measure,
     outbox,
     sandbox::{Vm, plain},
 };
@@ -42,9 +42,9 @@ struct Engine {
     list_meta: Table,
 }
 
-/// A live table and what has been told of it.
+/// What has been told of a live table.
 struct Document {
-    table: Table,
+    name: DocumentName,
     shadow: Value,
     /// The tick at which a problem was last told.
     told: Option<Tick>,
@@ -56,7 +56,9 @@ pub struct LuaGame {
     /// Where `input` puts its numbers for the prelude's reader. Never moved while the VM lives.
     inputs: Box<[f64; FIELDS_MAX]>,
     copier: Copier,
-    documents: BTreeMap<DocumentName, Document>,
+    documents: Vec<Document>,
+    /// Their tables, in the same order, in a table of the VM: one entry walks them all.
+    tables: Table,
     /// Leaves of the last walk of all documents.
     leaves: usize,
     tick: Tick,
@@ -74,9 +76,12 @@ impl LuaGame {
             start.call::<()>((game, declared, LightUserData(inputs.as_mut_ptr().cast())))?;
             let copier = Copier::new(&vm, &info.schema)?;
             let state: Function = vm.engine.raw_get("room_state")?;
-            let documents = BTreeMap::from([(DocumentName::State, Document::new(state.call(())?))]);
+            let tables = vm.lua.create_table()?;
+            tables.raw_push(state.call::<Table>(())?)?;
+            let documents =
+                vec![Document { name: DocumentName::State, shadow: Value::Map(BTreeMap::new()), told: None }];
             let engine = Engine::new(&vm.engine)?;
-            Ok(Self { info, engine, inputs, copier, documents, leaves: 0, tick: 0, fatal: None, vm })
+            Ok(Self { info, engine, inputs, copier, documents, tables, leaves: 0, tick: 0, fatal: None, vm })
         };
         build().map_err(|error| GameError::Script(plain(&error)))
     }
@@ -165,28 +170,47 @@ impl LuaGame {
         if !self.tick.is_multiple_of(every) {
             return Ok(());
         }
-        self.leaves = 0;
-        for (name, document) in &mut self.documents {
-            let mut measure = Measure::default();
-            let label = label(*name);
-            let shadow = &document.shadow;
-            let result = self.vm.marks.diff(&self.vm.lua, &label, &document.table, shadow, &mut measure);
-            self.leaves += measure.leaves();
-            match result.map_err(|_| GameError::Memory("documents"))? {
-                Ok(operations) if operations.is_empty() => document.told = None,
-                Ok(operations) => {
-                    document.told = None;
-                    document.apply(&operations);
-                    effects.push(Effect::Document { name: *name, operations });
-                }
-                Err(problem) => {
-                    if document.told.is_none_or(|told| self.tick.wrapping_sub(told) >= SAY_AGAIN_TICKS) {
-                        document.told = Some(self.tick);
-                        let text = format!("{problem}; the document stays as it was last sent");
-                        effects.push(outbox::log(LogLevel::Error, &text));
-                    }
-                }
+        let (mut leaves, mut changed, mut problems) = (0, Vec::new(), Vec::new());
+        let shadows = self.documents.iter().map(|document| &document.shadow);
+        let walked = self.vm.marks.diff(&self.vm.lua, &self.tables, shadows, |at, measure, result| {
+            leaves += measure.leaves();
+            match result {
+                Ok(operations) if operations.is_empty() => {}
+                Ok(operations) => changed.push((at, operations)),
+                Err(problem) => problems.push((at, problem)),
             }
+        });
+        walked.map_err(|_| GameError::Memory("documents"))?;
+        self.leaves = leaves;
+        for (at, operations) in changed {
+            let document = &mut self.documents[at];
+            document.told = None;
+            document.apply(&operations);
+            effects.push(Effect::Document { name: document.name, operations });
+        }
+        for (at, problem) in problems {
+            let document = &mut self.documents[at];
+            if document.told.is_none_or(|told| self.tick.wrapping_sub(told) >= SAY_AGAIN_TICKS) {
+                document.told = Some(self.tick);
+                let problem = problem.describe(&label(document.name));
+                let text = format!("{problem}; the document stays as it was last sent");
+                effects.push(outbox::log(LogLevel::Error, &text));
+            }
+        }
+        Ok(())
+    }
+
+    fn add_document(&mut self, name: DocumentName, table: Table) -> Result<(), GameError> {
+        self.remove_document(name)?;
+        self.tables.raw_push(table).map_err(|_| GameError::Memory("documents"))?;
+        self.documents.push(Document { name, shadow: Value::Map(BTreeMap::new()), told: None });
+        Ok(())
+    }
+
+    fn remove_document(&mut self, name: DocumentName) -> Result<(), GameError> {
+        if let Some(at) = self.documents.iter().position(|document| document.name == name) {
+            self.documents.remove(at);
+            self.tables.raw_remove(at + 1).map_err(|_| GameError::Memory("documents"))?;
         }
         Ok(())
     }
@@ -218,10 +242,6 @@ impl Engine {
 }
 
 impl Document {
-    const fn new(table: Table) -> Self {
-        Self { table, shadow: Value::Map(BTreeMap::new()), told: None }
-    }
-
     fn apply(&mut self, operations: &[Operation]) {
         for operation in operations {
             let applied = operation.apply(&mut self.shadow);
@@ -256,8 +276,8 @@ impl Game for LuaGame {
         let args = (seat.number, seat.name.as_str(), seat.kind.as_str());
         self.call::<()>("join", |e| &e.seat, args, effects)?;
         let (state, secret): (Table, Table) = self.call("join", |e| &e.documents, seat.number, effects)?;
-        self.documents.insert(DocumentName::PlayerState(seat.number), Document::new(state));
-        self.documents.insert(DocumentName::Secret(seat.number), Document::new(secret));
+        self.add_document(DocumentName::PlayerState(seat.number), state)?;
+        self.add_document(DocumentName::Secret(seat.number), secret)?;
         self.call("join", |e| &e.join, seat.number, effects)
     }
 
@@ -271,8 +291,8 @@ impl Game for LuaGame {
 
     fn leave(&mut self, player: PlayerNumber, reason: CloseReason, effects: &mut Effects) -> Result<(), GameError> {
         let result: Result<(), _> = self.call("leave", |e| &e.leave, (player, reason.text()), effects);
-        self.documents.remove(&DocumentName::PlayerState(player));
-        self.documents.remove(&DocumentName::Secret(player));
+        self.remove_document(DocumentName::PlayerState(player))?;
+        self.remove_document(DocumentName::Secret(player))?;
         let forgotten: Result<(), _> = self.call("leave", |e| &e.forget, player, effects);
         result.and(forgotten)
     }
@@ -288,10 +308,13 @@ impl Game for LuaGame {
         let result = self.handle(player, name, data, effects);
         if let Some(call) = call {
             // The caller is told what happened, not where in the module.
-            let told = result.as_ref().map(Value::clone).map_err(|_| format!("{name} failed"));
+            let told = match &result {
+                Ok(answer) => Ok(answer.clone()),
+                Err(_) => Err(format!("{name} failed")),
+            };
             effects.push(Effect::Reply { to: player, call, result: told });
         }
-        result.map(drop)
+        result.map(|_| ())
     }
 
     fn begin(&mut self, tick: Tick, effects: &mut Effects) -> Result<(), GameError> {

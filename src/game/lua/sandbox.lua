@@ -22,17 +22,20 @@ trusted.limits = limits
 
 -- The nearest line of module code: frames of the engine ("[airboat …]") and of C ("[C]") start with a bracket.
 local function place()
-  for level = 2, 20 do
+  for level = 3, 20 do
     local info = trusted.getinfo(level, "Sl")
     if not info then break end
     if byte(info.short_src) ~= 91 then return format("%s:%d", info.short_src, info.currentline) end
   end
-  return "airboat"
+  return nil -- a tail call leaves no frame
 end
-trusted.place = place
+function trusted.place() return place() or "somewhere" end
 
 -- Raises, blaming the module's line that called into the engine.
-local function fail(...) error(place() .. ": " .. format(...), 0) end
+local function fail(...)
+  local at = place()
+  error((at and at .. ": " or "") .. format(...), 0)
+end
 trusted.fail = fail
 
 if not limits.jit then jit.off() end

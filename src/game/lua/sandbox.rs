@@ -104,7 +104,14 @@ impl Vm {
         if stopped {
             return Err(GameError::Overrun(what));
         }
-        result.map_err(|error| script_error(what, &error))
+        // What Lua says when the handler that adds a traceback found no memory either.
+        let starved = self.lua.used_memory() > self.settings.budgets.memory_bytes / 4 * 3;
+        result.map_err(|error| match script_error(what, &error) {
+            GameError::Script(text) if starved && text.starts_with("error in error handling") => {
+                GameError::Memory(what)
+            }
+            error => error,
+        })
     }
 }
 

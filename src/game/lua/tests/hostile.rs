@@ -1,1 +1,260 @@
-//! soon
+//! Scripts that loop, eat memory or look for a way out.
+
+use super::*;
+use crate::game::{Budgets, GameFactory};
+
+fn settings(jit: bool) -> Settings {
+    Settings { budgets: Budgets { callback_us: 15_000, load_us: 500_000, memory_bytes: 24 << 20 }, jit }
+}
+
+fn room(jit: bool, body: &str) -> Bench {
+    let main = module(&format!(
+        "local plain = pcall
+function game.messages.go(room, player)\n{body}\nend
+function game.messages.fine(room) room.state.fine = true end"
+    ));
+    let factory = LuaFactory::from_sources("test", [("main.lua".to_owned(), main)], &settings(jit)).unwrap();
+    let mut bench = Bench::with(factory.create_lua().unwrap());
+    bench.join(1);
+    bench
+}
+
+const LOOPS: &[(&str, &str)] = &[
+    ("empty", "while true do end"),
+    ("numeric", "for i = 1, 1e15 do end"),
+    ("calls", "local function f(n) return n + 1 end local n = 0 while true do n = f(n) end"),
+    ("tail calls", "local function f() return f() end f()"),
+    ("pcall", "while true do pcall(function() while true do end end) end"),
+    ("pcall of error", "while true do pcall(error) end"),
+    ("nested pcall", "local function f() pcall(f) while true do end end f()"),
+    ("xpcall handler", "xpcall(error, function() while true do end end)"),
+    ("xpcall in a loop", "while true do xpcall(function() error('x') end, function() while true do end end) end"),
+    ("coroutine", "local c = coroutine.wrap(function() while true do coroutine.yield() end end) while true do c() end"),
+    ("inside a coroutine", "coroutine.wrap(function() while true do end end)()"),
+    ("resume", "while true do coroutine.resume(coroutine.create(function() while true do end end)) end"),
+    ("metamethod", "local t = setmetatable({}, { __index = function() while true do end end }) return t.x"),
+    ("tostring", "return tostring(setmetatable({}, { __tostring = function() while true do end end }))"),
+    ("table writes", "local t = {} while true do t[1] = (t[1] or 0) + 1 end"),
+    ("pairs", "local t = {1, 2, 3} while true do for _ in pairs(t) do end end"),
+    ("goto", "::again:: goto again"),
+    ("sort", "local t = {} for i = 1, 5000 do t[i] = i end table.sort(t, function() while true do end end)"),
+    ("gsub", "(('x'):rep(100)):gsub('.', function() while true do end end)"),
+    ("each", "while true do for _ in room:each('box') do end end"),
+    ("spawn and despawn", "while true do room:spawn('box', {}):despawn() end"),
+    ("broadcast", "while true do pcall(room.broadcast, room, 'x', { 1, 2, 3 }) end"),
+    ("log", "while true do room:log('x') end"),
+    ("require", "while true do pcall(require, 'nothing') end"),
+];
+
+#[test]
+fn every_loop_is_stopped_and_reported() {
+    for jit in [true, false] {
+        for (name, body) in LOOPS {
+            let mut bench = room(jit, body);
+            let result = bench.game.message(1, "go", &Value::Nil, Some(3), &mut bench.effects);
+            assert_eq!(result, Err(GameError::Overrun("message")), "{name}, jit {jit}");
+            let reply = bench.effects.iter().any(|effect| matches!(effect, Effect::Reply { result: Err(_), .. }));
+            assert!(reply, "{name}: a call is answered");
+            // The VM is given up.
+            let again = bench.game.message(1, "fine", &Value::Nil, None, &mut bench.effects);
+            assert_eq!(again, Err(GameError::Overrun("message")), "{name}");
+            assert!(bench.collect().is_err_and(|error| error.is_fatal()));
+        }
+    }
+}
+
+#[test]
+fn a_swallowed_overrun_is_still_one() {
+    let mut bench = room(true, "plain(function() while true do end end) return 'all is well'");
+    let result = bench.game.message(1, "go", &Value::Nil, None, &mut bench.effects);
+    assert_eq!(result, Err(GameError::Overrun("message")));
+}
+
+#[test]
+fn loading_has_a_budget_too() {
+    let mut settings = settings(true);
+    settings.budgets.load_us = 20_000;
+    let sources = [("main.lua".to_owned(), "while true do end".to_owned())];
+    let result = LuaFactory::from_sources("test", sources, &settings);
+    assert_eq!(result.err(), Some(GameError::Overrun("loading")));
+}
+
+#[test]
+fn memory_bombs_end_in_a_memory_error() {
+    for (name, body) in [
+        ("table", "local t = {} for i = 1, 1e9 do t[i] = i end"),
+        ("tables", "local t = {} while true do t = { t, {} } end"),
+        ("strings", "local s = 'x' while true do s = s .. s end"),
+        ("concat", "local t = {} for i = 1, 60 do t[i] = ('x'):rep(1e6) .. i end return table.concat(t)"),
+        ("closures", "local t = {} while true do local n = #t t[n + 1] = function() return n end end"),
+        ("coroutines", "local t = {} while true do t[#t + 1] = coroutine.create(function() end) end"),
+        ("keys", "local t = {} for i = 1, 1e9 do t['k' .. i] = true end"),
+        ("swallowed", "local t = {} while true do pcall(function() for i = 1, 1e6 do t[#t + 1] = { i } end end) end"),
+        ("format", "local t = {} while true do t[#t + 1] = string.format('%s%d', ('y'):rep(5e5), #t) end"),
+    ] {
+        // The cap is to be met, not the clock.
+        let mut slow = settings(true);
+        slow.budgets.callback_us = 60_000_000;
+        let main = module(&format!("function game.messages.go(room)\n{body}\nend"));
+        let factory = LuaFactory::from_sources("test", [("main.lua".to_owned(), main)], &slow).unwrap();
+        let mut bench = Bench::with(factory.create_lua().unwrap());
+        bench.join(1);
+        let result = bench.game.message(1, "go", &Value::Nil, None, &mut bench.effects);
+        assert_eq!(result, Err(GameError::Memory("message")), "{name}");
+        assert!(bench.game.memory_bytes() <= 25 << 20, "{name}");
+    }
+}
+
+#[test]
+fn bombs_in_c_are_refused_before_they_start() {
+    for (body, text) in [
+        ("return ('a'):rep(26):find(('a?'):rep(26) .. ('a'):rep(26))", "could take too long"),
+        ("return ('x'):rep(1000):find('.-.-.-b')", "could take too long"),
+        ("return ('a'):rep(60):match(('a*'):rep(30) .. 'b')", "could take too long"),
+        ("return ('x'):rep(1000):gsub('.-.-.-b', '')", "could take too long"),
+        ("for _ in ('x'):rep(1000):gmatch('^.-.-.-b') do end", "could take too long"),
+        ("return ('x'):rep(1000):find('[%]]*[^]]*()*x*%b()b')", "could take too long"),
+        ("return ('x'):find(('x'):rep(300))", "a pattern of 300 characters is over the limit"),
+        ("return ('x'):rep(1e9)", "string.rep: 1000000000 characters are over the limit"),
+        ("return ('x'):rep(1e5, ('y'):rep(100))", "over the limit"),
+        ("local t = {} for i = 1, 60000 do t[i] = i end table.sort(t)", "table.sort: 60000 elements"),
+        ("return unpack({}, 1, 1e8)", "too many results"),
+        ("local function f() return 1 + f() end return f()", "stack overflow"),
+        ("local t = setmetatable({}, {}) getmetatable(t).__index = t return t.x", "loop in gettable"),
+        ("return string.format('%999999d', 1)", "invalid"),
+    ] {
+        let mut bench = room(true, body);
+        let error = bench.run("go");
+        assert!(error.contains(text), "{body}: {error:?} does not say {text:?}");
+        assert_eq!(bench.run("fine"), "");
+    }
+}
+
+#[test]
+fn ordinary_patterns_work() {
+    let mut bench = room(
+        true,
+        r#"
+  assert(("  hello world  "):match("^%s*(.-)%s*$") == "hello world")
+  assert(("a,b,,c"):gsub(",", ";") == "a;b;;c")
+  local words = {}
+  for word in ("the quick brown fox"):gmatch("%a+") do words[#words + 1] = word end
+  assert(#words == 4)
+  assert(("key = value"):match("(%w+)%s*=%s*(%w+)") == "key")
+  assert(("x"):rep(100000):find("y", 1, true) == nil)
+  assert(#("x"):rep(100000):gsub("x+", "y") == 1)
+  assert(("[tag]"):match("%[(.-)%]") == "tag" and ("f(a(b))"):match("%b()") == "(a(b))")
+  assert(("x"):rep(3, "-") == "x-x-x" and ("%d"):format(5) == "5" and (5):type() == nil)
+"#
+        .replace(" and (5):type() == nil", "")
+        .as_str(),
+    );
+    assert_eq!(bench.run("go"), "");
+}
+
+#[test]
+fn there_is_no_way_out_of_the_sandbox() {
+    let mut bench = room(
+        true,
+        r#"
+  for _, name in ipairs {
+    "load", "loadstring", "loadfile", "dofile", "module", "getfenv", "setfenv", "newproxy", "gcinfo", "jit", "ffi", "debug",
+    "io", "package",
+  } do assert(_G[name] == nil, name) end
+  assert(string.dump == nil and os.execute == nil and os.getenv == nil and coroutine.running)
+  local names = {}
+  for name in pairs(os) do names[#names + 1] = name end
+  table.sort(names)
+  assert(table.concat(names, ",") == "clock,time")
+  assert(not pcall(collectgarbage, "collect") and collectgarbage("count") > 0)
+  assert(getmetatable("") == false and not pcall(setmetatable, room, {}))
+  assert(getmetatable(room) == false and getmetatable(player) == false and getmetatable(list {}) == false)
+  for _, name in ipairs { "ffi", "jit", "../secret", "/etc/passwd", "main.lua", "..", "" } do
+    assert(not pcall(require, name), name)
+  end
+
+  -- Everything that can be reached from here: no cdata, no userdata, no table of the prelude's.
+  local seen, types = {}, {}
+  local function walk(value)
+    types[type(value)] = true
+    if type(value) ~= "table" or seen[value] then return end
+    seen[value] = true
+    assert(rawget(value, "by_id") == nil and rawget(value, "loadstring") == nil and rawget(value, "getinfo") == nil)
+    for key, inner in next, value do walk(key) walk(inner) end
+    walk(getmetatable(value))
+  end
+  walk(_G) walk(room) walk(player)
+  assert(not types.cdata and not types.userdata and not types.lightuserdata)
+  rawset(room, "tick", 77)
+  rawset(player, "id", "99")
+"#,
+    );
+    assert_eq!(bench.run("go"), "");
+    bench.step();
+}
+
+#[test]
+fn bytecode_is_refused() {
+    let sources = [("main.lua".to_owned(), "\u{1b}LJ\u{2}".to_owned())];
+    let error = LuaFactory::from_sources("test", sources, &settings(true)).err().unwrap().to_string();
+    assert!(error.contains("attempt to load a binary chunk (mode is 't')"), "{error}");
+}
+
+#[test]
+fn what_leaves_a_tick_is_capped() {
+    let mut bench = room(
+        true,
+        "for i = 1, 3000 do room:log(i) end local ok, why = pcall(room.broadcast, room, 'x') room.state.why = why player:kick()",
+    );
+    assert_eq!(bench.run("go"), "");
+    assert_eq!(bench.logs().len(), super::super::outbox::EFFECTS_MAX);
+    assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Kick { .. })));
+    bench.step();
+    assert!(bench.state().get("why").text().unwrap().contains("in one tick"));
+    let mut bench = room(true, "local data = ('x'):rep(60000) while true do room:broadcast('x', data) end");
+    assert!(bench.run("go").contains("in one tick"));
+    assert_eq!(bench.messages().len(), (1 << 20) / 60_005);
+    bench.step();
+    assert!(bench.run("go").contains("in one tick"));
+    assert_eq!(bench.messages().len(), (1 << 20) / 60_005);
+}
+
+#[test]
+fn errors_cost_one_callback() {
+    let mut bench = room(true, "room.state.before = 1 error({ not_text = true })");
+    let error = bench.game.message(1, "go", &Value::Nil, None, &mut bench.effects).unwrap_err();
+    assert!(!error.is_fatal());
+    assert_eq!(bench.run("fine"), "");
+    bench.step();
+    assert_eq!(bench.state(), &Value::map([("before", 1.0.into()), ("fine", true.into())]));
+}
+
+#[test]
+fn many_rooms_on_many_threads_are_stopped_alike() {
+    let factory = Arc::new(
+        LuaFactory::from_sources(
+            "test",
+            [("main.lua".to_owned(), module("function game.tick(room) while room.tick > 20 do end end"))],
+            &settings(true),
+        )
+        .unwrap(),
+    );
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let factory = factory.clone();
+            std::thread::spawn(move || {
+                for _ in 0..3 {
+                    let mut game = factory.create().unwrap();
+                    let mut effects = Vec::new();
+                    for tick in 1..=20 {
+                        game.begin(tick, &mut effects).unwrap();
+                        game.tick(&mut effects).unwrap();
+                    }
+                    game.begin(21, &mut effects).unwrap();
+                    assert_eq!(game.tick(&mut effects), Err(GameError::Overrun("tick")));
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}

@@ -18,7 +18,7 @@ fn bench() -> Bench {
     let source = include_str!("../../../../modules/tank8/main.lua").to_owned();
     let step = include_str!("../../../../modules/tank8/shared/step.lua").to_owned();
     let sources = [("main.lua".to_owned(), source), ("shared/step.lua".to_owned(), step)];
-    Bench::with(LuaFactory::from_sources("tank8", sources, &Settings::default()).unwrap().create_lua().unwrap())
+    Bench::with(LuaFactory::from_sources("tank8", sources, &patient()).unwrap().create_lua().unwrap())
 }
 
 /// What the loadtest's oracles compute.
