@@ -133,7 +133,7 @@ impl Http {
         if buffer.is_empty() { Ok(()) } else { Err("a response ends within a frame".into()) }
     }
 
-    pub(super) async fn close(mut self, bye: &[u8]) -> Result<(), Failure> {
+    pub(super) async fn close(&mut self, bye: &[u8]) -> Result<(), Failure> {
         self.send(bye)?;
         while self.sending.is_some() {
             answer(&mut self.sending).await?;

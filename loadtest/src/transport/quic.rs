@@ -67,7 +67,7 @@ impl Quic {
         }
     }
 
-    pub(super) async fn close(mut self, bye: Bytes) -> Result<(), Failure> {
+    pub(super) async fn close(&mut self, bye: Bytes) -> Result<(), Failure> {
         self.send.write_all(&prefixed(&bye)).await?;
         self.send.finish()?;
         // Until the server has read it; it may also close the connection itself.

@@ -45,7 +45,7 @@ impl Websocket {
         }
     }
 
-    pub(super) async fn close(mut self, bye: Bytes) -> Result<(), Failure> {
+    pub(super) async fn close(&mut self, bye: Bytes) -> Result<(), Failure> {
         self.send(bye).await?;
         self.0.close(None).await?;
         while let Some(Ok(_)) = self.0.next().await {}

@@ -64,7 +64,7 @@ impl Webtransport {
         }
     }
 
-    pub(super) async fn close(mut self, bye: Bytes) -> Result<(), Failure> {
+    pub(super) async fn close(&mut self, bye: Bytes) -> Result<(), Failure> {
         self.send.write_all(&prefixed(&bye)).await?;
         self.send.finish().await?;
         let _ = self.send.quic_stream_mut().stopped().await;
