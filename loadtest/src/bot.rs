@@ -16,8 +16,10 @@ use crate::{
 
 /// From opening the connection to standing in the room.
 const JOIN: Duration = Duration::from_secs(15);
-/// A server that says nothing for this long has failed, even if the connection stands.
-const SILENCE_US: Micros = 10_000_000;
+/// A server that says nothing for this long has failed, even if the connection stands: three pings went unanswered.
+const SILENCE_US: Micros = 3_000_000;
+/// A farewell is taken in by then.
+const CLOSE: Duration = Duration::from_secs(2);
 /// How often the age of the shown state is sampled.
 const AGE_EVERY_US: Micros = 10_000;
 
@@ -44,10 +46,8 @@ pub async fn play(run: &Run, role: Role) -> Stats {
         }
     };
     run.joined();
-    if let Err(failure) = bot.drive().await {
-        bot.complain(&failure.to_string());
-    }
-    bot.finish().await
+    let end = bot.drive().await;
+    bot.finish(end).await
 }
 
 struct Bot<'a> {
@@ -181,7 +181,7 @@ impl<'a> Bot<'a> {
 
     fn check_silence(&self) -> Result<(), Failure> {
         let silent = self.run.now().saturating_sub(self.heard_at) > SILENCE_US;
-        if silent { Err("the server has said nothing for 10 s".into()) } else { Ok(()) }
+        if silent { Err("the server has said nothing for 3 s".into()) } else { Ok(()) }
     }
 
     fn take(&mut self, frame: &[u8], bytes: usize) -> Result<(), Failure> {
@@ -248,7 +248,7 @@ impl<'a> Bot<'a> {
         self.stats.complain(format!("bot {} in {}: {what}", self.role.index, self.role.room));
     }
 
-    async fn finish(mut self) -> Stats {
+    async fn finish(mut self, end: Result<(), Failure>) -> Stats {
         let now = self.run.now();
         self.sample_age(now);
         self.stats.checks = self.driver.checks;
@@ -258,9 +258,19 @@ impl<'a> Bot<'a> {
             self.stats.played_us = to.saturating_sub(from);
         }
         self.check_that_it_checked(now);
-        let bye = self.client.bye(CloseReason::Left);
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.connection.close(bye)).await;
+        match end {
+            Err(failure) => self.complain(&failure.to_string()),
+            Ok(()) => self.leave().await,
+        }
         self.stats
+    }
+
+    /// A server that has died is found here at the latest: over QUIC nothing else tells.
+    async fn leave(&mut self) {
+        let bye = self.client.bye(CloseReason::Left);
+        if tokio::time::timeout(CLOSE, self.connection.close(bye)).await.is_err() {
+            self.complain("the server did not take our leave");
+        }
     }
 
     /// An oracle that compared nothing has proved nothing.

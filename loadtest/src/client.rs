@@ -182,7 +182,8 @@ impl Client {
         if tick.is_multiple_of(HASH_EVERY) {
             push_bounded(&mut room.own_hashes, (tick, hash::world(room.mirror.world())));
         }
-        while let Some((awaited, theirs)) = room.awaited_hashes.pop_front_if(|(awaited, _)| *awaited <= tick) {
+        while let Some((awaited, theirs)) = room.awaited_hashes.front().copied().filter(|(of, _)| *of <= tick) {
+            room.awaited_hashes.pop_front();
             compare_world(room.world_hash(awaited), awaited, theirs, &mut self.hashes, &mut self.faults);
         }
         Ok(Happened::Snapshot(tick))

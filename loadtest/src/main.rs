@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use airboat_loadtest::{Failure, args::Args, process, report::Report, run};
 use clap::Parser;
 
+#[expect(clippy::print_stderr, reason = "a command line tool says here why it failed")]
 fn main() -> ExitCode {
     match load(&Args::parse()) {
         Ok(report) if report.errors == 0 => ExitCode::SUCCESS,
@@ -19,11 +20,21 @@ fn main() -> ExitCode {
 fn load(args: &Args) -> Result<Report, Failure> {
     args.check()?;
     let report = runtime()?.block_on(run::run(args))?;
-    report.print();
+    show(&report);
     if let Some(path) = &args.json {
         std::fs::write(path, report.json() + "\n").map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(report)
+}
+
+/// The table and the JSON on standard output, what went wrong on standard error.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what the tool is for")]
+fn show(report: &Report) {
+    println!("{}", report.table());
+    for sentence in &report.complaints {
+        eprintln!("error: {sentence}");
+    }
+    println!("{}", report.json());
 }
 
 /// As many workers as we may use: `taskset -c 1` gives one thread and no hand-overs between threads.

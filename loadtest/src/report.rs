@@ -39,8 +39,9 @@ pub struct Report {
     pub errors: u64,
     pub bots: Bots,
     pub oracle: Oracle,
+    /// Some of the errors, in words.
     #[serde(skip)]
-    complaints: Vec<String>,
+    pub complaints: Vec<String>,
 }
 
 /// None (null) where nothing was measured.
@@ -121,16 +122,7 @@ impl Report {
         serde_json::to_string(self).unwrap_or_default() // numbers and strings only: it cannot fail
     }
 
-    /// The table and the JSON on standard output, what went wrong on standard error.
-    pub fn print(&self) {
-        println!("{}", self.table());
-        for sentence in &self.complaints {
-            eprintln!("error: {sentence}");
-        }
-        println!("{}", self.json());
-    }
-
-    fn table(&self) -> String {
+    pub fn table(&self) -> String {
         let (oracle, bots) = (&self.oracle, &self.bots);
         let known = |value: Option<f64>, digits: usize| value.map_or("-".into(), |v| format!("{v:.digits$}"));
         let rows = [

@@ -118,7 +118,7 @@ pub async fn run(args: &Args) -> Result<Report, Failure> {
         }
     }
     let Some(load) = watched else {
-        stats.complain("the run was not measured to its end".into());
+        stats.complain("nothing was measured: nobody could join, or the run was stopped".into());
         return Ok(Report::new(args, &stats, &Load::default()));
     };
     if args.seconds >= 5.0 && stats.hashes.worlds == 0 {

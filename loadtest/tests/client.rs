@@ -1,5 +1,7 @@
 //! The client and the driver against a room made by hand: no sockets, no clock, every frame chosen.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+
 use airboat::protocol::{
     CloseReason, Tick, Value, delta,
     document::Operation,
@@ -207,7 +209,7 @@ fn the_driver_notices_a_tank_out_of_place() {
 #[test]
 fn hashes_are_compared_whichever_comes_first() {
     let (mut room, mut client, _) = join();
-    let mut advance = |room: &mut Room, client: &mut Client, hash_first: bool, lost: bool| {
+    let advance = |room: &mut Room, client: &mut Client, hash_first: bool, lost: bool| {
         room.step(None);
         let frames = [room.snapshot_from(Some(client.mirror().unwrap().tick())), room.hash()];
         let order = if hash_first { [1, 0] } else { [0, 1] };

@@ -38,7 +38,7 @@ pub struct Http {
 }
 
 impl Http {
-    pub async fn open(target: &Target, hello: &[u8]) -> Result<Self, Failure> {
+    pub(super) async fn open(target: &Target, hello: &[u8]) -> Result<Self, Failure> {
         let mut http = Self {
             host: target.authority.clone(),
             polls: connect(target).await?,
@@ -80,11 +80,11 @@ impl Http {
         })
     }
 
-    pub fn is_parked(&self) -> bool {
+    pub(super) fn is_parked(&self) -> bool {
         self.parked.is_some() || !self.received.is_empty()
     }
 
-    pub fn park(&mut self, frames: &[Bytes]) -> Result<(), Failure> {
+    pub(super) fn park(&mut self, frames: &[Bytes]) -> Result<(), Failure> {
         let mut body = BytesMut::new();
         frames.iter().for_each(|frame| put_frame(&mut body, frame));
         self.parked = Some(self.post(&body, PARK));
@@ -92,7 +92,7 @@ impl Http {
     }
 
     /// Goes out at once, or together with others when the send before it has come back.
-    pub fn send(&mut self, frame: &[u8]) -> Result<(), Failure> {
+    pub(super) fn send(&mut self, frame: &[u8]) -> Result<(), Failure> {
         if self.waiting.len() > WAITING_MAX {
             return Err("sends are not answered".into());
         }
@@ -108,7 +108,7 @@ impl Http {
         }
     }
 
-    pub async fn receive(&mut self) -> Result<Option<Received>, Failure> {
+    pub(super) async fn receive(&mut self) -> Result<Option<Received>, Failure> {
         while self.received.is_empty() {
             let (body, was_poll) = tokio::select! {
                 body = answer(&mut self.parked) => (body?, true),
@@ -133,7 +133,7 @@ impl Http {
         if buffer.is_empty() { Ok(()) } else { Err("a response ends within a frame".into()) }
     }
 
-    pub async fn close(mut self, bye: &[u8]) -> Result<(), Failure> {
+    pub(super) async fn close(&mut self, bye: &[u8]) -> Result<(), Failure> {
         self.send(bye)?;
         while self.sending.is_some() {
             answer(&mut self.sending).await?;

@@ -67,8 +67,8 @@ impl Connection {
         }
     }
 
-    /// Says `bye` and closes.
-    pub async fn close(self, bye: Bytes) -> Result<(), Failure> {
+    /// Says `bye`, waits until the server has it, and closes.
+    pub async fn close(&mut self, bye: Bytes) -> Result<(), Failure> {
         match self {
             Self::Quic(quic) => quic.close(bye).await,
             Self::Webtransport(webtransport) => webtransport.close(bye).await,

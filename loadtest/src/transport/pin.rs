@@ -7,7 +7,7 @@ use wtransport::tls::{Sha256Digest, client::ServerHashVerification};
 
 use crate::Failure;
 
-pub fn tls(pins: &[[u8; 32]], alpn: &[u8]) -> Result<ClientConfig, Failure> {
+pub(super) fn tls(pins: &[[u8; 32]], alpn: &[u8]) -> Result<ClientConfig, Failure> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = ServerHashVerification::new(pins.iter().copied().map(Sha256Digest::new));
     let mut config = ClientConfig::builder_with_provider(provider)

@@ -17,8 +17,8 @@ use crate::Failure;
 const ALPN: &[u8] = b"airboat/1";
 const CHUNK: usize = 16 << 10;
 /// What waits in a buffer is stale: small ones drop it.
-pub const DATAGRAM_SEND_BUFFER: usize = 16 << 10;
-pub const DATAGRAM_RECEIVE_BUFFER: usize = 256 << 10;
+const DATAGRAM_SEND_BUFFER: usize = 16 << 10;
+const DATAGRAM_RECEIVE_BUFFER: usize = 256 << 10;
 
 pub struct Quic {
     endpoint: Endpoint,
@@ -30,7 +30,7 @@ pub struct Quic {
 
 impl Quic {
     /// Every bot has a socket of its own, as every player has.
-    pub async fn open(target: &Target, hello: &[u8]) -> Result<Self, Failure> {
+    pub(super) async fn open(target: &Target, hello: &[u8]) -> Result<Self, Failure> {
         let local = SocketAddr::new(target.unspecified(), 0);
         let mut endpoint = Endpoint::client(local)?;
         endpoint.set_default_client_config(config(target)?);
@@ -40,7 +40,7 @@ impl Quic {
         Ok(Self { endpoint, connection, send, receive, buffer: FrameBuffer::default() })
     }
 
-    pub async fn send(&mut self, frame: Bytes) -> Result<(), Failure> {
+    pub(super) async fn send(&mut self, frame: Bytes) -> Result<(), Failure> {
         if is_reliable(&frame) {
             self.send.write_all(&prefixed(&frame)).await?;
         } else {
@@ -49,7 +49,7 @@ impl Quic {
         Ok(())
     }
 
-    pub async fn receive(&mut self) -> Result<Received, Failure> {
+    pub(super) async fn receive(&mut self) -> Result<Received, Failure> {
         loop {
             if let Some(received) = self.buffer.next()? {
                 return Ok(received);
@@ -67,7 +67,7 @@ impl Quic {
         }
     }
 
-    pub async fn close(mut self, bye: Bytes) -> Result<(), Failure> {
+    pub(super) async fn close(&mut self, bye: Bytes) -> Result<(), Failure> {
         self.send.write_all(&prefixed(&bye)).await?;
         self.send.finish()?;
         // Until the server has read it; it may also close the connection itself.
@@ -84,7 +84,7 @@ fn config(target: &Target) -> Result<ClientConfig, Failure> {
     Ok(config)
 }
 
-pub fn transport() -> Result<TransportConfig, Failure> {
+pub(super) fn transport() -> Result<TransportConfig, Failure> {
     let mut transport = TransportConfig::default();
     transport.datagram_send_buffer_size(DATAGRAM_SEND_BUFFER);
     transport.datagram_receive_buffer_size(Some(DATAGRAM_RECEIVE_BUFFER));

@@ -5,16 +5,16 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use super::Received;
 use crate::Failure;
 
-pub const PREFIX: usize = 4;
+const PREFIX: usize = 4;
 /// Far above any frame a server sends; a longer one means that we read nonsense.
 const FRAME_MAX: usize = 4 << 20;
 
-pub fn put_frame(out: &mut impl BufMut, frame: &[u8]) {
+pub(super) fn put_frame(out: &mut impl BufMut, frame: &[u8]) {
     out.put_u32_le(frame.len() as u32);
     out.put_slice(frame);
 }
 
-pub fn prefixed(frame: &[u8]) -> Bytes {
+pub(super) fn prefixed(frame: &[u8]) -> Bytes {
     let mut out = BytesMut::with_capacity(PREFIX + frame.len());
     put_frame(&mut out, frame);
     out.freeze()
@@ -22,21 +22,21 @@ pub fn prefixed(frame: &[u8]) -> Bytes {
 
 /// Bytes as they come in, frames as they go out.
 #[derive(Debug, Default)]
-pub struct FrameBuffer {
+pub(super) struct FrameBuffer {
     bytes: BytesMut,
 }
 
 impl FrameBuffer {
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// The next whole frame, if there is one.
-    pub fn next(&mut self) -> Result<Option<Received>, Failure> {
+    pub(super) fn next(&mut self) -> Result<Option<Received>, Failure> {
         let Some(prefix) = self.bytes.first_chunk::<PREFIX>() else { return Ok(None) };
         let length = u32::from_le_bytes(*prefix) as usize;
         if length > FRAME_MAX {

@@ -14,7 +14,7 @@ use crate::Failure;
 pub struct Websocket(WebSocketStream<TcpStream>);
 
 impl Websocket {
-    pub async fn open(target: &Target, hello: Bytes) -> Result<Self, Failure> {
+    pub(super) async fn open(target: &Target, hello: Bytes) -> Result<Self, Failure> {
         // The default buffers (128 KiB a connection) cost more CPU than the frames; frames go out at once.
         let config = WebSocketConfig::default().read_buffer_size(8 << 10).write_buffer_size(0);
         let stream = target.tcp().await?;
@@ -25,11 +25,11 @@ impl Websocket {
         Ok(websocket)
     }
 
-    pub async fn send(&mut self, frame: Bytes) -> Result<(), Failure> {
+    pub(super) async fn send(&mut self, frame: Bytes) -> Result<(), Failure> {
         Ok(self.0.send(Message::Binary(frame)).await?)
     }
 
-    pub async fn receive(&mut self) -> Result<Received, Failure> {
+    pub(super) async fn receive(&mut self) -> Result<Received, Failure> {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Binary(frame))) => {
@@ -45,7 +45,7 @@ impl Websocket {
         }
     }
 
-    pub async fn close(mut self, bye: Bytes) -> Result<(), Failure> {
+    pub(super) async fn close(&mut self, bye: Bytes) -> Result<(), Failure> {
         self.send(bye).await?;
         self.0.close(None).await?;
         while let Some(Ok(_)) = self.0.next().await {}

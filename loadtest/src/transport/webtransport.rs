@@ -23,7 +23,7 @@ pub struct Webtransport {
 }
 
 impl Webtransport {
-    pub async fn open(target: &Target, hello: &[u8]) -> Result<Self, Failure> {
+    pub(super) async fn open(target: &Target, hello: &[u8]) -> Result<Self, Failure> {
         let config = ClientConfig::builder()
             .with_bind_address(SocketAddr::new(target.unspecified(), 0))
             .with_custom_tls_and_transport(pin::tls(&target.pins, ALPN)?, quic::transport()?)
@@ -35,7 +35,7 @@ impl Webtransport {
         Ok(Self { endpoint, connection, send, receive, buffer: FrameBuffer::default() })
     }
 
-    pub async fn send(&mut self, frame: Bytes) -> Result<(), Failure> {
+    pub(super) async fn send(&mut self, frame: Bytes) -> Result<(), Failure> {
         if is_reliable(&frame) {
             self.send.write_all(&prefixed(&frame)).await?;
         } else {
@@ -44,7 +44,7 @@ impl Webtransport {
         Ok(())
     }
 
-    pub async fn receive(&mut self) -> Result<Received, Failure> {
+    pub(super) async fn receive(&mut self) -> Result<Received, Failure> {
         let mut chunk = [0; CHUNK];
         loop {
             if let Some(received) = self.buffer.next()? {
@@ -64,7 +64,7 @@ impl Webtransport {
         }
     }
 
-    pub async fn close(mut self, bye: Bytes) -> Result<(), Failure> {
+    pub(super) async fn close(&mut self, bye: Bytes) -> Result<(), Failure> {
         self.send.write_all(&prefixed(&bye)).await?;
         self.send.finish().await?;
         let _ = self.send.quic_stream_mut().stopped().await;
