@@ -101,11 +101,11 @@ _G.print = trusted.log
 
 -- Patterns run inside C, where nothing can stop them. A pattern's worst case grows with the subject's length to the
 -- power of its quantifiers that can be retried (and once more unless it is anchored); that product is capped.
-local SUBJECT_MAX = { [0] = 4294967296, 4294967296, 6300, 490, 150, 75, 50, 40, 30 }
+local SUBJECT_MAX = { [0] = 262144, 262144, 6300, 490, 150, 75, 50, 40, 30 }
 local costs, cost_count = {}, 0
 
 local function measure(pattern)
-  local quantifiers, at, length = 0, 1, #pattern
+  local quantifiers, at, length, in_sets = 0, 1, #pattern, 0
   local anchored = byte(pattern, 1) == 94
   if anchored then at = 2 end
   while at <= length do
@@ -115,6 +115,7 @@ local function measure(pattern)
       if class == 98 then at, quantifiers = at + 2, quantifiers + 1 end
       at = at + 2
     elseif c == 91 then -- [set]
+      local opened = at
       at = at + 1
       if byte(pattern, at) == 94 then at = at + 1 end
       repeat -- the first character may be "]" itself
@@ -122,6 +123,7 @@ local function measure(pattern)
         at = at + 1
       until at > length or byte(pattern, at) == 93
       at = at + 1
+      in_sets = in_sets + at - opened
     else
       at = at + 1
     end
@@ -133,7 +135,8 @@ local function measure(pattern)
       if not (last and q ~= 45) then quantifiers = quantifiers + 1 end
     end
   end
-  return quantifiers, anchored
+  -- A set is searched for every character; long ones count as one power more.
+  return quantifiers + (in_sets > 40 and 1 or 0), anchored
 end
 
 local function check_pattern(name, subject, pattern, may_anchor)
@@ -156,7 +159,11 @@ local function check_pattern(name, subject, pattern, may_anchor)
 end
 
 function string.find(subject, pattern, init, plain)
-  if not plain then check_pattern("find", subject, pattern, true) end
+  if not plain then
+    check_pattern("find", subject, pattern, true)
+  elseif #tostring(subject) * #tostring(pattern) > limits.plain then
+    fail("string.find: %d characters in %d could take too long", #tostring(pattern), #tostring(subject))
+  end
   return native.find(subject, pattern, init, plain)
 end
 function string.match(subject, pattern, init)

@@ -17,7 +17,9 @@ const REPEATED_MAX: usize = 1 << 20;
 /// Elements that `table.sort` takes: without a comparison of its own it runs in C, where nothing stops it.
 const SORTED_MAX: usize = 50_000;
 /// Bytes of a pattern.
-const PATTERN_MAX: usize = 256;
+const PATTERN_MAX: usize = 128;
+/// Length of a text times length of what is looked for in it as it stands.
+const PLAIN_MAX: usize = 100_000_000;
 /// Machine code of one VM. LuaJIT maps it by itself, outside the memory cap.
 const MACHINE_CODE_KB: usize = 1_024;
 
@@ -59,6 +61,7 @@ impl Vm {
                 ("repeated", REPEATED_MAX),
                 ("sorted", SORTED_MAX),
                 ("pattern", PATTERN_MAX),
+                ("plain", PLAIN_MAX),
                 ("machine_code_kb", MACHINE_CODE_KB),
             ])?;
             limits.set("jit", settings.jit)?;
