@@ -4,8 +4,8 @@
 local host, limits = ...
 
 local native = {
-  pcall = pcall, resume = coroutine.resume, find = string.find, match = string.match, gmatch = string.gmatch,
-  gsub = string.gsub, rep = string.rep, sort = table.sort, count = collectgarbage,
+  pcall = pcall, resume = coroutine.resume, create = coroutine.create, find = string.find, match = string.match, gmatch = string.gmatch,
+  gsub = string.gsub, rep = string.rep, format = string.format, sort = table.sort, count = collectgarbage,
 }
 local type, tostring, tonumber, select, error, pairs, ipairs =
   type, tostring, tonumber, select, error, pairs, ipairs
@@ -45,7 +45,7 @@ jit.opt.start("maxtrace=2000", "maxmcode=" .. limits.machine_code_kb)
 local ALLOWED = {
   _G = {}, _VERSION = {}, assert = {}, error = {}, getmetatable = {}, ipairs = {}, next = {}, pairs = {}, rawequal = {},
   rawget = {}, rawset = {}, select = {}, setmetatable = {}, tonumber = {}, tostring = {}, type = {}, unpack = {},
-  coroutine = { "create", "isyieldable", "running", "status", "wrap", "yield" },
+  coroutine = { "create", "isyieldable", "running", "status", "yield" },
   string = { "byte", "char", "format", "len", "lower", "reverse", "sub", "upper" },
   table = { "concat", "insert", "maxn", "remove", "unpack", "pack" },
   math = {
@@ -69,6 +69,21 @@ for _, library in ipairs { "coroutine", "string", "table", "math", "bit" } do
 end
 trusted.getmetatable("").__metatable = false
 
+-- LuaJIT keeps no count of the C stack: whatever calls Lua from C (gsub, sort, format, a coroutine) could nest until
+-- the process dies. So we count. `base` is the count at which the running coroutine was resumed; C frames never span a
+-- yield, so what a coroutine adds itself is the same after it was resumed from somewhere else.
+local nested, base = 0, 0
+local function deeper()
+  if nested >= limits.nested then fail("calls through C functions and coroutines are nested deeper than %d", limits.nested) end
+  nested = nested + 1
+end
+local function left(...)
+  nested = nested - 1
+  return ...
+end
+-- After an error that nobody caught.
+function trusted.unwound() nested, base = 0, 0 end
+
 -- A swallowed "not enough memory" would leave a VM that fails at every allocation: nobody may swallow it.
 local OUT_OF_MEMORY = "not enough memory"
 local function passed(ok, problem, ...)
@@ -76,16 +91,42 @@ local function passed(ok, problem, ...)
   return ok, problem, ...
 end
 
-function _G.pcall(f, ...) return passed(native.pcall(f, ...)) end
-function coroutine.resume(thread, ...) return passed(native.resume(thread, ...)) end
+local function caught(own, ...)
+  nested = base + own
+  return passed(...)
+end
+local function pcall(f, ...) return caught(nested - base, native.pcall(f, ...)) end
+_G.pcall = pcall
 
 -- LuaJIT runs an xpcall handler with hooks off, where the watchdog cannot stop it; so it runs afterwards instead.
 local function handled(handler, ok, ...)
   if ok then return true, ... end
-  local _, problem = passed(native.pcall(handler, ...))
+  local _, problem = pcall(handler, ...)
   return false, problem
 end
-function _G.xpcall(f, handler, ...) return handled(handler, passed(native.pcall(f, ...))) end
+function _G.xpcall(f, handler, ...) return handled(handler, pcall(f, ...)) end
+
+local function resumed(old_base, ...)
+  nested, base = base - 1, old_base
+  return passed(...)
+end
+local function resume(thread, ...)
+  if type(thread) ~= "thread" then fail("coroutine.resume takes a coroutine") end
+  deeper()
+  local old_base = base
+  base = nested
+  return resumed(old_base, native.resume(thread, ...))
+end
+coroutine.resume = resume
+
+local function unwrapped(ok, ...)
+  if not ok then error((...), 0) end
+  return ...
+end
+function coroutine.wrap(f)
+  local thread = native.create(f)
+  return function(...) return unwrapped(resume(thread, ...)) end
+end
 
 function _G.collectgarbage(what)
   if what ~= "count" then fail('collectgarbage: only "count" is available') end
@@ -176,7 +217,8 @@ function string.gmatch(subject, pattern)
 end
 function string.gsub(subject, pattern, with, count)
   check_pattern("gsub", subject, pattern, true)
-  return native.gsub(subject, pattern, with, count)
+  deeper()
+  return left(native.gsub(subject, pattern, with, count))
 end
 
 function string.rep(text, count, separator)
@@ -192,7 +234,14 @@ function table.sort(list, before)
   if type(list) == "table" and #list > limits.sorted then
     fail("table.sort: %d elements are over the limit of %d", #list, limits.sorted)
   end
-  return native.sort(list, before)
+  deeper()
+  return left(native.sort(list, before))
+end
+
+-- It asks for __tostring.
+function string.format(...)
+  deeper()
+  return left(native.format(...))
 end
 
 -- The room's own generator (sfc32), the same on every machine. Its four words are part of what a checkpoint keeps.

@@ -20,6 +20,8 @@ const SORTED_MAX: usize = 50_000;
 const PATTERN_MAX: usize = 128;
 /// Length of a text times length of what is looked for in it as it stands.
 const PLAIN_MAX: usize = 100_000_000;
+/// Calls of Lua from C inside each other. One takes up to 9 kB of a thread's stack (a gsub with its buffer).
+const NESTED_MAX: usize = 30;
 /// Machine code of one VM. LuaJIT maps it by itself, outside the memory cap.
 const MACHINE_CODE_KB: usize = 1_024;
 
@@ -34,6 +36,7 @@ pub struct Vm {
     pub marks: Marks,
     pub outbox: Outbox,
     guard: Guard,
+    unwound: Function,
     settings: Settings,
 }
 
@@ -61,6 +64,7 @@ impl Vm {
                 ("repeated", REPEATED_MAX),
                 ("sorted", SORTED_MAX),
                 ("pattern", PATTERN_MAX),
+                ("nested", NESTED_MAX),
                 ("plain", PLAIN_MAX),
                 ("machine_code_kb", MACHINE_CODE_KB),
             ])?;
@@ -68,9 +72,10 @@ impl Vm {
             let trusted: Table = chunk(&lua, "sandbox", include_str!("sandbox.lua"))?.call((&host, limits))?;
             let entities: Table = chunk(&lua, "entities", include_str!("entities.lua"))?.call((&trusted, &marks.0))?;
             let prelude = chunk(&lua, "prelude", include_str!("prelude.lua"))?;
-            let engine = prelude.call((host, trusted, &marks.0, entities))?;
+            let engine = prelude.call((host, &trusted, &marks.0, entities))?;
             let guard = Guard::new(&lua)?;
-            Ok(Self { lua, engine, marks, outbox, guard, settings: settings.clone() })
+            let unwound = trusted.raw_get("unwound")?;
+            Ok(Self { lua, engine, marks, outbox, guard, unwound, settings: settings.clone() })
         };
         build().map_err(|error| script_error("loading the engine's prelude", &error))
     }
@@ -106,6 +111,9 @@ impl Vm {
         let (result, stopped) = self.guard.run(budget_us, call);
         if stopped {
             return Err(GameError::Overrun(what));
+        }
+        if result.is_err() {
+            drop(self.unwound.call::<()>(()));
         }
         // What Lua says when the handler that adds a traceback found no memory either.
         let starved = self.lua.used_memory() > self.settings.budgets.memory_bytes / 4 * 3;

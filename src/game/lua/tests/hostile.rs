@@ -127,13 +127,10 @@ fn bombs_in_c_are_refused_before_they_start() {
         ("return unpack({}, 1, 1e8)", "too many results"),
         ("local function f() return 1 + f() end return f()", "stack overflow"),
         ("local function f() local _, why = pcall(f) error(why, 0) end return f()", "stack overflow"),
-        (
-            "local t = setmetatable({}, { __index = function(t, k) return t[k .. 'x'] end }) return t.x",
-            "stack overflow",
-        ),
-        ("local function f() return coroutine.wrap(f)() end return f()", "C stack overflow"),
-        ("local function f() return (('x'):gsub('x', f)) end return f()", "C stack overflow"),
-        ("local function f() table.sort({ 3, 2, 1 }, f) end return f()", "C stack overflow"),
+        ("local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) return t[1]", "stack overflow"),
+        ("local function f() return coroutine.wrap(f)() end return f()", "nested deeper than 30"),
+        ("local function f() return (('x'):gsub('x', f)) end return f()", "nested deeper than 30"),
+        ("local function f() table.sort({ 3, 2, 1 }, f) end return f()", "nested deeper than 30"),
         ("local t = setmetatable({}, {}) getmetatable(t).__index = t return t.x", "loop in gettable"),
         ("return string.format('%999999d', 1)", "invalid"),
     ] {
@@ -331,4 +328,42 @@ fn many_rooms_on_many_threads_are_stopped_alike() {
         })
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// Depth is an error, never a crash: whatever recurses on the C stack stops early, on a small stack too.
+#[test]
+fn recursion_ends_in_an_error() {
+    for body in [
+        "local function f() return 1 + f() end return f()",
+        "local function f() local _, why = pcall(f) error(why, 0) end return f()",
+        "local function f() return coroutine.wrap(f)() end return f()",
+        "local function f() return coroutine.resume(coroutine.create(f)) end return f()",
+        "local function f() return (('x'):gsub('x', f)) end return f()",
+        "local function f() table.sort({ 3, 2, 1 }, f) end return f()",
+        "local function f() return string.format('%s', setmetatable({}, { __tostring = f })) end return f()",
+        "local t = {} setmetatable(t, { __lt = function() table.sort { t, t, t } end }) return t < t",
+        "local function f() return (('x'):gsub('x', setmetatable({}, { __index = f }))) end return f()",
+        "local function f() pcall(string.gsub, 'x', 'x', error) return (('x'):gsub('x', f)) end return f()",
+        "local c = coroutine.wrap(function() pcall(coroutine.yield) return error('out') end)
+         local function f(n) if n == 5 then c() end if n == 10 then pcall(c) end
+           return (('x'):gsub('x', function() return f(n + 1) end)) end return f(0)",
+        "local function f() local s = tostring(setmetatable({}, { __tostring = f })) return s end return f()",
+        "local t = setmetatable({}, { __index = function(t, k) return 1 + t[k + 1] end }) return t[1]",
+        "local t = {} setmetatable(t, { __add = function(a, b) return 1 + (a + b) end }) return t + t",
+        "local t = {} setmetatable(t, { __concat = function(a, b) return 'x' .. (a .. b) end }) return t .. t",
+        "local t = {} setmetatable(t, { __lt = function(a, b) return not (a < b) end }) return t < t",
+        "local t = {} for i = 1, 100000 do t = { t } end room.state.deep = t",
+    ] {
+        let main = module(&format!("function game.messages.go(room, player)\n{body}\nend"));
+        let small = std::thread::Builder::new().stack_size(512 << 10).spawn(move || {
+            let mut settings = settings(true);
+            settings.budgets.callback_us = 1_000_000;
+            let factory = LuaFactory::from_sources("test", [("main.lua".to_owned(), main)], &settings).unwrap();
+            let mut bench = Bench::with(factory.create_lua().unwrap());
+            bench.join(1);
+            println!("{body}: {}", bench.run("go").lines().next().unwrap_or_default());
+            drop(bench.try_step(&[]));
+        });
+        small.unwrap().join().unwrap();
+    }
 }
