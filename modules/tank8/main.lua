@@ -24,7 +24,7 @@ game.entities = {
 game.inputs = { mx = number(-1, 1, 1/127), my = number(-1, 1, 1/127), aim = angle(), fire = press() }
 
 function game.open(room)
-  room.state.shots = {}
+  room.state.chats = 0
   room.memory.slots = {} -- slot number, from 0, as text -> player id
 end
 
@@ -33,7 +33,6 @@ function game.join(room, player)
   while slots[tostring(slot)] do slot = slot + 1 end
   slots[tostring(slot)] = player.id
   player.memory.slot = slot
-  room.state.shots[player.id] = 0
   player.memory.tank = room:spawn("tank", { x = 100 + 100 * slot, y = 500, heading = 0, hp = 100, owner = player })
 end
 
@@ -41,7 +40,6 @@ function game.leave(room, player)
   local tank = player.memory.tank
   if tank and tank.alive then tank:despawn() end
   room.memory.slots[tostring(player.memory.slot)] = nil
-  room.state.shots[player.id] = nil
 end
 
 function game.input(room, player, input)
@@ -49,13 +47,13 @@ function game.input(room, player, input)
   step.drive(tank, input, room.dt)
   for _ = 1, input.fire do
     room:spawn("bullet", { x = tank.x, y = tank.y, velocity = step.muzzle(tank.turret), owner = player })
-    room.state.shots[player.id] = room.state.shots[player.id] + 1
   end
 end
 
 game.messages = {}
 function game.messages.chat(room, player, data)
   if type(data) ~= "table" or type(data.text) ~= "string" then return end
+  room.state.chats = room.state.chats + 1
   room:broadcast("chat", { from = player, text = data.text:sub(1, 200) })
 end
 function game.messages.echo(_, _, data) return data end

@@ -4,9 +4,15 @@
 //! loadtest's bots and by the tests alike, and the golden vectors are written from it. `docs/protocol.md` describes
 //! the same bytes in prose.
 
+pub mod delta;
 pub mod document;
+pub mod hash;
+pub mod input;
+pub mod message;
+pub mod mirror;
 pub mod reason;
 pub mod schema;
+pub mod snapshot;
 pub mod value;
 pub mod varint;
 pub mod world;

@@ -23,8 +23,8 @@ pub enum Value {
     Number(f64),
     Text(String),
     Bytes(Vec<u8>),
-    List(Vec<Value>),
-    Map(BTreeMap<Key, Value>),
+    List(Vec<Self>),
+    Map(BTreeMap<Key, Self>),
     Entity(EntityId),
     Player(PlayerNumber),
 }
@@ -74,12 +74,12 @@ impl From<bool> for Value {
 
 impl Value {
     /// A map from (name, value) pairs; nil values are left out.
-    pub fn map<const N: usize>(pairs: [(&str, Value); N]) -> Self {
+    pub fn map<const N: usize>(pairs: [(&str, Self); N]) -> Self {
         Self::Map(pairs.into_iter().filter(|(_, v)| *v != Self::Nil).map(|(k, v)| (k.into(), v)).collect())
     }
 
     /// The value under `name`, or nil; nil too where this is no map.
-    pub fn get(&self, name: &str) -> &Value {
+    pub fn get(&self, name: &str) -> &Self {
         match self {
             Self::Map(map) => map.get(&Key::from(name)).unwrap_or(&Self::Nil),
             _ => &Self::Nil,
@@ -102,7 +102,7 @@ impl Value {
         if let Self::Bool(b) = self { Some(*b) } else { None }
     }
 
-    pub fn list(&self) -> Option<&[Value]> {
+    pub fn list(&self) -> Option<&[Self]> {
         if let Self::List(l) = self { Some(l) } else { None }
     }
 

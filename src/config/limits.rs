@@ -1,0 +1,134 @@
+//! Every bound of the server by name, with its default and its reason. A zero is never "unlimited".
+//!
+//! `docs/limits.md` is generated from this file by a test. Sizes are in bytes, queues in entries.
+
+use super::settings;
+
+settings! {
+    /// Where things wait, are dropped, or end. Each is counted in `/metrics`.
+    Limits {
+        // Connections.
+
+        /// Connections of all kinds. One costs about 30 kB; a file descriptor each.
+        max_connections: usize = 4096, in 1..=1_000_000;
+        /// Connections from one address. A school or a company sits behind one.
+        connections_per_address: usize = 512, in 1..=1_000_000;
+        /// Seconds in which TLS and the request's headers must have arrived. Slow ones hold a connection each.
+        header_timeout_secs: u64 = 10, in 1..=300;
+        /// Seconds in which `hello` must have arrived; then `no hello`.
+        hello_timeout_secs: u64 = 5, in 1..=300;
+        /// Seconds one write to a socket may take; then `slow consumer`.
+        write_timeout_secs: u64 = 10, in 1..=300;
+
+        // Sessions.
+
+        /// Sessions, those without a link included.
+        sessions_max: usize = 4096, in 1..=1_000_000;
+        /// Sessions of one device. Two windows are two players; twenty are a mistake or an attack.
+        sessions_per_device: usize = 16, in 1..=1_000_000;
+        /// Seconds a seat waits for its player after the link was lost: a lift, a tunnel, a reload of the page.
+        resume_window_secs: u64 = 30, in 1..=86_400;
+        /// Seconds of silence after which a link counts as lost: three pings.
+        idle_link_secs: u64 = 15, in 2..=3600;
+        /// Seconds between pings. Keeps mappings in routers alive and measures the round trip.
+        ping_secs: u64 = 5, in 1..=600;
+
+        // What a client may send.
+
+        /// Bytes of one frame. A join with a long name fits many times over.
+        frame_bytes_max: usize = 128 * 1024, in 1024..=16_777_216;
+        /// Bytes of one message's data. Larger things are state, or belong on a web server.
+        message_bytes_max: usize = 64 * 1024, in 256..=8_388_608;
+        /// Bytes of a message's name.
+        message_name_bytes_max: usize = 64, in 8..=255;
+        /// Bytes of a room's or a player's name.
+        name_bytes_max: usize = 64, in 8..=255;
+        /// Frames a second and link: inputs at 60 a second, acknowledgements and room for a talkative game.
+        frames_per_second: u32 = 200, in 1..=100_000;
+        /// Frames that may come at once after a pause: a phone that wakes up sends what it kept.
+        frames_burst: u32 = 400, in 1..=100_000;
+        /// Bytes a second and link.
+        bytes_per_second: u32 = 64 * 1024, in 1024..=1_073_741_824;
+        /// Bytes that may come at once after a pause. Never less than one frame.
+        bytes_burst: u32 = 256 * 1024, in 1024..=1_073_741_824;
+        /// Frames refused by the rates within ten seconds before the link is closed with `rate limited`.
+        rate_strikes: u32 = 200, in 1..=100_000;
+
+        // Lanes of a session. None ever makes anyone wait.
+
+        /// Inputs waiting for their tick. Full: the oldest goes. Two seconds at 30 a second.
+        input_lane: usize = 64, in 4..=4096;
+        /// Messages waiting for the next tick. Full: the link closes with `rate limited`.
+        message_lane: usize = 64, in 1..=65_536;
+        /// Bytes of reliable frames not yet received by the client. Full: `slow consumer` when attached; emptied, and
+        /// told as lost at the resume, when not.
+        reliable_lane_bytes: usize = 256 * 1024, in 4096..=67_108_864;
+        /// Frames in the same lane, as small ones cost more than their bytes.
+        reliable_lane_frames: usize = 1024, in 16..=1_048_576;
+        /// Control frames (welcome, pong, bye) waiting for the link. Full: the link closes with `slow consumer`.
+        control_lane_frames: usize = 64, in 8..=4096;
+
+        // Rooms.
+
+        /// Rooms open at the same time. One costs about 400 kB once its script is warm.
+        rooms_max: usize = 512, in 1..=1_000_000;
+        /// Joins, resumes and closings waiting for a worker. Full: the caller waits, then hears `server busy`.
+        worker_inbox: usize = 256, in 1..=65_536;
+        /// Milliseconds a caller waits for a worker's answer; then `server busy`.
+        worker_answer_ms: u64 = 2000, in 10..=60_000;
+        /// Milliseconds of snapshots a room keeps as baselines. An acknowledgement older than this costs a whole one.
+        snapshot_ring_ms: u64 = 1500, in 1000..=10_000;
+        /// Entities in a room.
+        entities_max: usize = 4096, in 1..=65_535;
+
+        // Snapshots on the way out.
+
+        /// Bytes of a datagram. Chromium drops longer ones than 1,211 without a word; tunnels take some too.
+        datagram_bytes_max: usize = 1100, in 500..=1200;
+        /// Bytes of datagrams that may wait in QUIC. More would be seconds of stale state on a bad network.
+        datagram_send_buffer_bytes: usize = 16 * 1024, in 2048..=1_048_576;
+        /// Bytes of datagrams that may wait to be read. Full: the oldest goes.
+        datagram_receive_buffer_bytes: usize = 64 * 1024, in 4096..=1_048_576;
+        /// Bytes of the UDP socket's receive buffer. The usual 208 KiB lose packets when 100 clients come at once.
+        udp_receive_buffer_bytes: usize = 4 * 1024 * 1024, in 65_536..=67_108_864;
+        /// Bytes read at once from a WebSocket. The library's 128 KiB cost twice the CPU.
+        websocket_read_buffer_bytes: usize = 8 * 1024, in 1024..=131_072;
+        /// Bytes that may wait to be written to a WebSocket. The library has no bound of its own.
+        websocket_write_buffer_bytes_max: usize = 1024 * 1024, in 65_536..=67_108_864;
+        /// Seconds a poll is held open. Proxies give up at 30.
+        poll_hold_secs: u64 = 20, in 1..=60;
+        /// Bytes of the body of a poll, either way.
+        poll_body_bytes_max: usize = 256 * 1024, in 4096..=16_777_216;
+
+        // Scripts.
+
+        /// Milliseconds of CPU time one callback may take; then it is stopped. A tick at 60 Hz lasts 16.
+        lua_callback_ms: u64 = 15, in 1..=10_000;
+        /// Milliseconds of CPU time loading a module may take.
+        lua_load_ms: u64 = 500, in 10..=60_000;
+        /// Megabytes of memory of one room's script.
+        lua_memory_mb: usize = 64, in 1..=4096;
+        /// Log lines a second and room; the rest is counted.
+        lua_log_lines_per_second: u32 = 10, in 1..=10_000;
+
+        // Documents.
+
+        /// Bytes of one document, encoded. It is sent whole to whoever joins.
+        document_bytes_max: usize = 64 * 1024, in 1024..=1_048_576;
+        /// Nesting of tables in a document.
+        document_depth_max: usize = 16, in 1..=64;
+        /// Values in a document. Each is looked at once a tick.
+        document_leaves_max: usize = 4096, in 16..=65_536;
+
+        // Store and shutdown.
+
+        /// Writes waiting for the database. Full: the writer is told `busy`; nobody waits.
+        store_queue: usize = 1024, in 1..=1_048_576;
+        /// Milliseconds SQLite waits for another process that holds the file, such as a backup.
+        store_busy_ms: u64 = 5000, in 0..=60_000;
+        /// Seconds of the whole shutdown; then the process exits and names the stage that hung.
+        shutdown_secs: u64 = 10, in 1..=600;
+        /// Seconds of it in which links may still take what is queued.
+        shutdown_flush_secs: u64 = 2, in 0..=60;
+    }
+}

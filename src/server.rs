@@ -1,0 +1,230 @@
+//! The composition root: builds everything, joins the routes, and is the only file that knows the order in which it is
+//! all taken down.
+
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{any, post};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{interval, timeout};
+
+use crate::api::{self, Api, Offer};
+use crate::clock::Clock;
+use crate::config::{Config, JitMode, TlsMode, UdpMode};
+use crate::game::{Budgets, GameFactory, lua};
+use crate::greeting;
+use crate::metrics::Metrics;
+use crate::peer::{Proxies, ProxyError};
+use crate::room::directory::{Directory, DirectoryInit};
+use crate::store::{Store, StoreError, StoreThread};
+use crate::transport::listen::{ListenError, Port};
+use crate::transport::poll::{self, Polls};
+use crate::transport::tls::Tls;
+use crate::transport::{CertificateError, Entrance, websocket};
+
+/// Why the server could not start or stop. One clear line each.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Proxies(#[from] ProxyError),
+    #[error(
+        "lua.jit = \"require\", but this build cannot stop a compiled loop; build with the project's .cargo/config.toml"
+    )]
+    Jit,
+    #[error("no random numbers from the system: {0}")]
+    Random(getrandom::Error),
+    #[error("shutting down took longer than limits.shutdown_secs: {0} did not end")]
+    Hung(&'static str),
+}
+
+/// A running server.
+pub struct Server {
+    port: u16,
+    addresses: Vec<IpAddr>,
+    directory: Directory,
+    metrics: Arc<Metrics>,
+    entrance: Entrance,
+    endpoint: Option<quinn::Endpoint>,
+    store: StoreThread,
+    unready: watch::Sender<&'static str>,
+    /// Accept loops: they end with `entrance.closing`.
+    listeners: Vec<JoinHandle<()>>,
+}
+
+/// Runs until `shutdown` is ready, then takes everything down in order.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
+    let https_only = config.tls == TlsMode::Required;
+    let server = Server::start(config).await?;
+    tracing::info!(port = server.port, "listening");
+    let greeting = greeting::greeting(server.port, https_only, &server.addresses);
+    // A closed stdout is no reason to stop.
+    let _ = std::io::stdout().write_all(greeting.as_bytes());
+    shutdown.await;
+    tracing::info!("shutting down");
+    server.shutdown().await
+}
+
+impl Server {
+    /// Starts with the modules of `config.modules`; one that is broken is named and skipped.
+    pub async fn start(config: Config) -> Result<Self, ServerError> {
+        let settings = lua_settings(&config)?;
+        let (games, problems) = lua::modules::discover_with(Some(&config.modules), &settings);
+        for problem in problems {
+            tracing::error!("{problem}");
+        }
+        Self::start_with(config, games).await
+    }
+
+    /// Starts with these games. Opens the port, the database and the rooms' workers, in this order: what fails most often
+    /// fails first.
+    pub async fn start_with(config: Config, games: Vec<Arc<dyn GameFactory>>) -> Result<Self, ServerError> {
+        let config = Arc::new(config);
+        let limits = Arc::new(config.limits.clone());
+        let metrics: Arc<Metrics> = Arc::default();
+        let clock = Clock::default();
+        let proxies = Proxies::parse(&config.trusted_proxies)?;
+        let udp = config.udp != UdpMode::Off;
+        let port = Port::bind(config.port, udp, &limits)?;
+        let number = port.number();
+        let (store, thread) = Store::open(&config.data, &limits, metrics.clone())?;
+        let addresses = greeting::lan_addresses();
+        let wants_tls = udp || config.tls != TlsMode::Off;
+        let tls = wants_tls.then(|| Tls::open(&config.certs, &addresses, Clock::unix_secs(), metrics.clone()));
+        let tls = tls.transpose()?;
+
+        let directory = Directory::new(DirectoryInit {
+            store,
+            factories: games,
+            workers: config.workers,
+            clock,
+            seed: getrandom::u64().map_err(ServerError::Random)?,
+            limits: limits.clone(),
+            metrics: metrics.clone(),
+        })
+        .await?;
+        let entrance = Entrance::new(directory.clone(), config.clone(), metrics.clone(), proxies, clock);
+        let unready = watch::Sender::new("");
+        let offer = Offer {
+            port: number,
+            udp,
+            tls: config.tls != TlsMode::Off,
+            hashes: tls.as_ref().map_or_else(|| watch::Sender::new(Vec::new()).subscribe(), Tls::hashes),
+        };
+        let polls = Polls::new(entrance.clone());
+        let api = Api {
+            directory: directory.clone(),
+            config: config.clone(),
+            metrics: metrics.clone(),
+            offer,
+            unready: unready.subscribe(),
+        };
+        let router = router(&entrance, &polls, api);
+        let (tcp, udp) = port.open(tls.as_ref(), config.tls, &limits)?;
+        let endpoint = udp.as_ref().map(|udp| udp.endpoint());
+        let mut listeners = vec![
+            tokio::spawn(tcp.run(entrance.clone(), router)),
+            tokio::spawn(sweep(directory.clone(), entrance.clone())),
+        ];
+        listeners.extend(udp.map(|udp| tokio::spawn(udp.run(entrance.clone()))));
+        listeners.extend(tls.map(|tls| tokio::spawn(tls.watch(entrance.closing.clone()))));
+        tokio::spawn(polls.sweep());
+        Ok(Self { port: number, addresses, directory, metrics, entrance, endpoint, store: thread, unready, listeners })
+    }
+
+    /// Where it listens, as seen from this machine.
+    pub fn addr(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Takes everything down in order, within `limits.shutdown_secs`.
+    pub async fn shutdown(self) -> Result<(), ServerError> {
+        let deadline = Duration::from_secs(self.entrance.config.limits.shutdown_secs);
+        let stage = watch::Sender::new("the listeners");
+        let ended = timeout(deadline, self.take_down(&stage)).await;
+        ended.map_err(|_| ServerError::Hung(*stage.borrow()))
+    }
+
+    async fn take_down(self, stage: &watch::Sender<&'static str>) {
+        let Self { directory, entrance, endpoint, store, unready, listeners, .. } = self;
+        let flush = Duration::from_secs(entrance.config.limits.shutdown_flush_secs);
+        // 1. Nobody new. Health checks have seen it by the time the rooms have ended.
+        unready.send_replace("stopping");
+        entrance.closing.cancel();
+        for listener in listeners {
+            let _ = listener.await;
+        }
+        // 2. No joins; rooms end; sessions hear `restarting`.
+        stage.send_replace("the rooms");
+        directory.shutdown().await;
+        // 3. Links take what is queued, for a while; who has not by then is cut off.
+        stage.send_replace("the links");
+        entrance.links.close();
+        let _ = timeout(flush, entrance.links.wait()).await;
+        entrance.closed.cancel();
+        if let Some(endpoint) = endpoint {
+            endpoint.close(1_u8.into(), b"server restarting");
+            let _ = timeout(flush, endpoint.wait_idle()).await;
+        }
+        entrance.links.wait().await;
+        // 4. What the rooms handed over is written.
+        stage.send_replace("the database");
+        drop(directory);
+        let _ = tokio::task::spawn_blocking(move || store.finish()).await;
+    }
+}
+
+/// How rooms run Lua here. Where a compiled loop cannot be stopped, rooms run without the JIT or not at all.
+fn lua_settings(config: &Config) -> Result<lua::Settings, ServerError> {
+    let limits = &config.limits;
+    let budgets = Budgets {
+        callback_us: limits.lua_callback_ms * 1000,
+        load_us: limits.lua_load_ms * 1000,
+        memory_bytes: limits.lua_memory_mb << 20,
+    };
+    let stoppable = config.lua.jit == JitMode::Off || lua::watchdog::self_test();
+    if !stoppable && config.lua.jit == JitMode::Require {
+        return Err(ServerError::Jit);
+    }
+    if !stoppable {
+        tracing::warn!(
+            "this build cannot stop a compiled Lua loop: rooms run with the JIT off, three to four times slower"
+        );
+    }
+    Ok(lua::Settings { budgets, jit: stoppable && config.lua.jit != JitMode::Off })
+}
+
+/// Every route on the one port.
+fn router(entrance: &Entrance, polls: &Polls, api: Api) -> Router {
+    let links = Router::new().route("/ws", any(websocket::entrance)).with_state(entrance.clone());
+    let polling = Router::new().route("/poll", post(poll::entrance).options(poll::preflight)).with_state(polls.clone());
+    api::router(api).merge(links).merge(polling)
+}
+
+/// Once a second: links and sessions whose time is over.
+async fn sweep(directory: Directory, entrance: Entrance) {
+    let mut every = interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            () = entrance.closing.cancelled() => return,
+            _ = every.tick() => directory.sweep(),
+        }
+    }
+}

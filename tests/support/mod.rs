@@ -1,0 +1,19 @@
+//! What several tests share: a native game, a seeded network, players in virtual time.
+
+#![allow(dead_code, reason = "each test uses its part")]
+#![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
+
+pub mod game;
+pub mod simulation;
+
+/// The larger numbers of `make soak`.
+pub fn soak() -> bool {
+    std::env::var_os("AIRBOAT_SOAK").is_some()
+}
+
+/// The seed of this run: `AIRBOAT_SEED`, or the one given. Printed, so that a failure can be repeated.
+pub fn seed(default: u64) -> u64 {
+    let seed = std::env::var("AIRBOAT_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(default);
+    println!("AIRBOAT_SEED={seed}");
+    seed
+}
