@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mlua::{FromLuaMulti, Function, IntoLuaMulti, Lua, LuaOptions, StdLib, Table, chunk::ChunkMode};
+use mlua::{FromLuaMulti, Function, IntoLuaMulti, Lua, Table, chunk::ChunkMode};
 
-use super::{Settings, documents::Marks, outbox::Outbox, watchdog::Guard};
+use super::{Settings, copier, documents::Marks, outbox::Outbox, watchdog::Guard};
 use crate::{game::GameError, protocol::Micros};
 
 /// Live entities of one room. A ring of a second of them at 60 Hz is a few MB, and a walk of all takes about 0.1 ms.
 pub const ENTITIES_MAX: usize = 4_096;
 /// Waiting timers of one room: one for each entity.
-pub const TIMERS_MAX: usize = 4_096;
+pub(super) const TIMERS_MAX: usize = 4_096;
 /// Bytes that `string.rep` may make: they count against the memory cap, but are made in one uninterruptible step.
 const REPEATED_MAX: usize = 1 << 20;
 /// Elements that `table.sort` takes: without a comparison of its own it runs in C, where nothing stops it.
@@ -40,19 +40,10 @@ pub struct Vm {
     settings: Settings,
 }
 
-#[allow(unsafe_code)]
-fn new_state() -> Lua {
-    let libraries =
-        StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::BIT | StdLib::JIT | StdLib::FFI | StdLib::DEBUG;
-    // SAFETY: what is unsafe about these libraries (ffi, debug) is taken away from module code by sandbox.lua, which
-    // keeps it in upvalues of the prelude only, before any module runs.
-    unsafe { Lua::unsafe_new_with(libraries, LuaOptions::default()) }
-}
-
 impl Vm {
     pub fn new(module: &str, sources: &Arc<Sources>, settings: &Settings) -> Result<Self, GameError> {
         let build = || -> mlua::Result<Self> {
-            let lua = new_state();
+            let lua = copier::new_state();
             lua.set_memory_limit(settings.budgets.memory_bytes)?;
             let outbox = Outbox::default();
             let marks = Marks(lua.create_table()?);
@@ -149,7 +140,7 @@ fn source_loader(lua: &Lua, module: &str, sources: &Arc<Sources>) -> mlua::Resul
 }
 
 /// Lua's own text of an error, with its traceback where it has one.
-pub fn plain(error: &mlua::Error) -> String {
+pub(super) fn plain(error: &mlua::Error) -> String {
     match error {
         mlua::Error::RuntimeError(text) => text.clone(),
         mlua::Error::SyntaxError { message, .. } => message.clone(),

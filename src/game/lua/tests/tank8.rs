@@ -157,6 +157,7 @@ fn chat_and_echo() {
 /// Microseconds a tick: run with `cargo test --release -- --ignored --nocapture microseconds`.
 #[test]
 #[ignore = "a measurement"]
+#[allow(clippy::disallowed_methods, reason = "it measures")]
 fn microseconds_a_tick() {
     let mut bench = bench();
     bench.join_all(1..=8);
