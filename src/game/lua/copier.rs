@@ -2,9 +2,9 @@
 //!
 //! Linear entities are sent once with a velocity; their columns stay as they are while the script's positions follow
 //! the same straight line, and are based anew when they do not.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "the copier writes through FFI, which only an unsafe constructor loads")]
 
-use mlua::{Function, LightUserData, Table};
+use mlua::{Function, LightUserData, Lua, LuaOptions, StdLib, Table};
 
 use super::sandbox::Vm;
 use crate::{
@@ -23,7 +23,15 @@ const FIRST_FIELD: usize = 2;
 /// Velocities beyond this many steps a second are no motion that a client could show.
 const STEPS_MAX: f64 = 1_073_741_823.0;
 
-pub struct Copier {
+/// A VM with what the prelude needs, FFI among it.
+pub(super) fn new_state() -> Lua {
+    let safe = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::BIT | StdLib::JIT;
+    // SAFETY: what is unsafe about the two other libraries is taken away from module code by sandbox.lua, before any
+    // module runs: it is left in upvalues of the prelude only. The prelude's one pointer is checked against its size.
+    unsafe { Lua::unsafe_new_with(safe | StdLib::FFI | StdLib::DEBUG, LuaOptions::default()) }
+}
+
+pub(super) struct Copier {
     /// The generated code writes here. Never moved or freed while the VM holds its address.
     doubles: Box<[f64]>,
     copy: Function,
@@ -39,7 +47,7 @@ pub struct Copier {
 }
 
 impl Copier {
-    pub fn new(vm: &Vm, schema: &Schema) -> mlua::Result<Self> {
+    pub(super) fn new(vm: &Vm, schema: &Schema) -> mlua::Result<Self> {
         let entities: Table = vm.engine.raw_get("entities")?;
         let mut copier = Self {
             doubles: Box::default(),
@@ -55,7 +63,7 @@ impl Copier {
         Ok(copier)
     }
 
-    pub const fn clamped(&self) -> u64 {
+    pub(super) const fn clamped(&self) -> u64 {
         self.clamped
     }
 
@@ -69,7 +77,7 @@ impl Copier {
 
     /// Fills `world` with what stands in the script's entities at `tick`. An error names the first field that is not
     /// of its kind; `world` is whole even then.
-    pub fn collect(
+    pub(super) fn collect(
         &mut self,
         vm: &Vm,
         schema: &Schema,

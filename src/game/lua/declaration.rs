@@ -32,7 +32,7 @@ const MESSAGES_MAX: usize = 256;
 
 type Checked<T> = Result<T, GameError>;
 
-pub struct Declaration {
+pub(super) struct Declaration {
     pub info: GameInfo,
 }
 
@@ -45,7 +45,7 @@ struct Reader<'a> {
 }
 
 impl Declaration {
-    pub fn read(module: &str, game: &Table, vm: &Vm, sources: &Sources) -> Checked<Self> {
+    pub(super) fn read(module: &str, game: &Table, vm: &Vm, sources: &Sources) -> Checked<Self> {
         let internal = |error: mlua::Error| GameError::Script(plain(&error));
         let reader = Reader {
             module,
@@ -338,7 +338,7 @@ fn find_key(source: &str, key: &str, from: usize) -> Option<usize> {
 }
 
 /// The same, for the prelude: `{rate, classes, inputs}`.
-pub fn to_lua(lua: &Lua, schema: &Schema) -> mlua::Result<Table> {
+pub(super) fn to_lua(lua: &Lua, schema: &Schema) -> mlua::Result<Table> {
     let classes = lua.create_table()?;
     for class in &schema.classes {
         let table = lua.create_table()?;

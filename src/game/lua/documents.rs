@@ -3,7 +3,7 @@
 //! A document is walked once after the callbacks with raw `lua_next`; what differs from the shadow becomes set and
 //! delete operations by path. Nothing in here runs script code, allocates in the VM or raises: metatables are looked up,
 //! never called.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "tables are walked on the raw Lua stack")]
 
 use std::{collections::BTreeMap, os::raw::c_int};
 
@@ -95,7 +95,7 @@ enum Shape {
 
 /// What the table at `index` stands for.
 unsafe fn shape(state: State, index: c_int) -> Result<Shape, Fault> {
-    // SAFETY (of the whole function): `index` is an absolute index of a table, the stack has been checked for three
+    // SAFETY: `index` is an absolute index of a table, the stack has been checked for three
     // more slots, raw access to a table neither raises nor allocates, and all pushed values are popped again.
     unsafe {
         let mut list = false;

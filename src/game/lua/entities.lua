@@ -60,6 +60,8 @@ end
 
 -- Classes ------------------------------------------------------------------------------------------------------------
 
+local stepper -- below, with the walks
+
 -- What a field holds when a spawn does not say.
 local function default(kind)
   if kind.kind == "number" then return (kind.min > 0 and kind.min) or (kind.max < 0 and kind.max) or 0 end
@@ -75,11 +77,12 @@ local function copier(class)
   local choices, lines = {}, {}
   local function line(...) lines[#lines + 1] = format(...) end
   line "local numbers, choices, type, rawget, nan = ..."
-  line "return function(to, at, class)"
+  line "return function(to, at, class, capacity)"
   line "  local list, ids, ends = class.list, class.ids, class.ends"
   line "  for slot = 1, class.n do"
   line "    local e = list[slot]"
   line "    if e then"
+  line("      if at + %d > capacity then return at end -- never: the rows were counted", 2 + #class.fields + 3)
   line "      local v = e.owner"
   line "      to[at] = ids[slot]"
   line "      if v == nil then to[at + 1] = 0 else to[at + 1] = numbers[v] or nan end"
@@ -131,6 +134,7 @@ function entities.declare(declared, rate)
       __tostring = function(entity) return format("%s %s", class.name, tostring(rawget(entity, "id"))) end,
     }
     class.copy = copier(class)
+    class.step = stepper(class)
     class.has_place = false
     for _, name in ipairs(class.fields) do class.has_place = class.has_place or name == "x" end
     classes[class.name], ordered[index] = class, class
@@ -196,32 +200,37 @@ end
 
 -- Walks --------------------------------------------------------------------------------------------------------------
 
-local function step(walk)
-  local list, slot, last = walk.list, walk.slot, walk.last
-  local far, x, y = walk.far, walk.x, walk.y
-  while slot < last do
-    slot = slot + 1
-    local entity = list[slot]
-    if entity then
-      local near = true
-      if far then
-        local dx, dy = entity.x - x, entity.y - y
-        near = dx * dx + dy * dy <= far
-      end
-      if near then
-        walk.slot = slot
-        return entity
+-- A walk's state is in module code's hands (`local f, walk = room:each(…)`), so it holds numbers only: whoever could
+-- write to a class's lists could make the copier write past its array.
+function stepper(class)
+  local list = class.list
+  return function(walk)
+    local slot, last = walk.slot, walk.last
+    local far, x, y = walk.far, walk.x, walk.y
+    while slot < last do
+      slot = slot + 1
+      local entity = list[slot]
+      if entity then
+        local near = true
+        if far then
+          local dx, dy = entity.x - x, entity.y - y
+          near = dx * dx + dy * dy <= far
+        end
+        if near then
+          walk.slot = slot
+          return entity
+        end
       end
     end
+    walk.slot = slot
+    return nil
   end
-  walk.slot = slot
-  return nil
 end
 
 -- Those spawned during the walk stand behind `last` and are left out.
 function entities.each(name)
   local class = class_named(name, "each")
-  return step, { list = class.list, slot = 0, last = class.n }
+  return class.step, { slot = 0, last = class.n }
 end
 
 local function check_circle(api, class, x, y, radius)
@@ -234,7 +243,7 @@ end
 function entities.within(name, x, y, radius)
   local class = class_named(name, "within")
   check_circle("within", class, x, y, radius)
-  return step, { list = class.list, slot = 0, last = class.n, far = radius * radius, x = x, y = y }
+  return class.step, { slot = 0, last = class.n, far = radius * radius, x = x, y = y }
 end
 
 -- The nearest, and its distance; of equals the older.
@@ -317,11 +326,11 @@ end
 function entities.copy()
   local needed = #ordered
   for _, class in ipairs(ordered) do needed = needed + (class.n - class.holes) * class.width end
-  if needed > capacity then return needed end
+  if needed + 3 > capacity then return needed + 3 end
   local at = #ordered
   for index, class in ipairs(ordered) do
     buffer[index - 1] = class.n - class.holes
-    at = class.copy(buffer, at, class)
+    at = class.copy(buffer, at, class, capacity)
   end
   return needed
 end

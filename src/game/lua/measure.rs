@@ -3,8 +3,8 @@
 use crate::protocol::Key;
 
 /// Limits of one document or message. Bytes are an upper bound of the MessagePack form.
-pub const BYTES_MAX: usize = 64 * 1024;
-pub const LEAVES_MAX: usize = 4_096;
+pub(super) const BYTES_MAX: usize = 64 * 1024;
+pub(super) const LEAVES_MAX: usize = 4_096;
 /// What has been read so far, against the limits.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Measure {

@@ -11,11 +11,11 @@ use crate::{
 };
 
 /// Messages, logs and the rest of one tick; more is a script gone wild.
-pub const EFFECTS_MAX: usize = 1_024;
+pub(super) const EFFECTS_MAX: usize = 1_024;
 /// Bytes of message data of one tick; it lies outside the VM's memory cap.
-pub const EFFECT_BYTES_MAX: usize = 1 << 20;
+pub(super) const EFFECT_BYTES_MAX: usize = 1 << 20;
 /// A log line is cut here.
-pub const LOG_MAX: usize = 2_000;
+pub(super) const LOG_MAX: usize = 2_000;
 
 #[derive(Default)]
 struct Inner {
@@ -110,7 +110,7 @@ impl Outbox {
 }
 
 /// A log effect of a sane length.
-pub fn log(level: LogLevel, text: &str) -> Effect {
+pub(super) fn log(level: LogLevel, text: &str) -> Effect {
     let mut end = text.len().min(LOG_MAX);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -306,6 +306,11 @@ impl Game for LuaGame {
         effects: &mut Effects,
     ) -> Result<(), GameError> {
         let result = self.handle(player, name, data, effects);
+        if let Err(error) = &result
+            && error.is_fatal()
+        {
+            self.fatal = Some(error.clone());
+        }
         if let Some(call) = call {
             // The caller is told what happened, not where in the module.
             let told = match &result {

@@ -4,8 +4,8 @@
 local host, limits = ...
 
 local native = {
-  pcall = pcall, resume = coroutine.resume, find = string.find, match = string.match, gmatch = string.gmatch,
-  gsub = string.gsub, rep = string.rep, sort = table.sort, count = collectgarbage,
+  pcall = pcall, resume = coroutine.resume, create = coroutine.create, find = string.find, match = string.match, gmatch = string.gmatch,
+  gsub = string.gsub, rep = string.rep, format = string.format, sort = table.sort, count = collectgarbage,
 }
 local type, tostring, tonumber, select, error, pairs, ipairs =
   type, tostring, tonumber, select, error, pairs, ipairs
@@ -45,7 +45,7 @@ jit.opt.start("maxtrace=2000", "maxmcode=" .. limits.machine_code_kb)
 local ALLOWED = {
   _G = {}, _VERSION = {}, assert = {}, error = {}, getmetatable = {}, ipairs = {}, next = {}, pairs = {}, rawequal = {},
   rawget = {}, rawset = {}, select = {}, setmetatable = {}, tonumber = {}, tostring = {}, type = {}, unpack = {},
-  coroutine = { "create", "isyieldable", "running", "status", "wrap", "yield" },
+  coroutine = { "create", "isyieldable", "running", "status", "yield" },
   string = { "byte", "char", "format", "len", "lower", "reverse", "sub", "upper" },
   table = { "concat", "insert", "maxn", "remove", "unpack", "pack" },
   math = {
@@ -69,6 +69,21 @@ for _, library in ipairs { "coroutine", "string", "table", "math", "bit" } do
 end
 trusted.getmetatable("").__metatable = false
 
+-- LuaJIT keeps no count of the C stack: whatever calls Lua from C (gsub, sort, format, a coroutine) could nest until
+-- the process dies. So we count. `base` is the count at which the running coroutine was resumed; C frames never span a
+-- yield, so what a coroutine adds itself is the same after it was resumed from somewhere else.
+local nested, base = 0, 0
+local function deeper()
+  if nested >= limits.nested then fail("calls through C functions and coroutines are nested deeper than %d", limits.nested) end
+  nested = nested + 1
+end
+local function left(...)
+  nested = nested - 1
+  return ...
+end
+-- After an error that nobody caught.
+function trusted.unwound() nested, base = 0, 0 end
+
 -- A swallowed "not enough memory" would leave a VM that fails at every allocation: nobody may swallow it.
 local OUT_OF_MEMORY = "not enough memory"
 local function passed(ok, problem, ...)
@@ -76,16 +91,42 @@ local function passed(ok, problem, ...)
   return ok, problem, ...
 end
 
-function _G.pcall(f, ...) return passed(native.pcall(f, ...)) end
-function coroutine.resume(thread, ...) return passed(native.resume(thread, ...)) end
+local function caught(own, ...)
+  nested = base + own
+  return passed(...)
+end
+local function pcall(f, ...) return caught(nested - base, native.pcall(f, ...)) end
+_G.pcall = pcall
 
 -- LuaJIT runs an xpcall handler with hooks off, where the watchdog cannot stop it; so it runs afterwards instead.
 local function handled(handler, ok, ...)
   if ok then return true, ... end
-  local _, problem = passed(native.pcall(handler, ...))
+  local _, problem = pcall(handler, ...)
   return false, problem
 end
-function _G.xpcall(f, handler, ...) return handled(handler, passed(native.pcall(f, ...))) end
+function _G.xpcall(f, handler, ...) return handled(handler, pcall(f, ...)) end
+
+local function resumed(old_base, ...)
+  nested, base = base - 1, old_base
+  return passed(...)
+end
+local function resume(thread, ...)
+  if type(thread) ~= "thread" then fail("coroutine.resume takes a coroutine") end
+  deeper()
+  local old_base = base
+  base = nested
+  return resumed(old_base, native.resume(thread, ...))
+end
+coroutine.resume = resume
+
+local function unwrapped(ok, ...)
+  if not ok then error((...), 0) end
+  return ...
+end
+function coroutine.wrap(f)
+  local thread = native.create(f)
+  return function(...) return unwrapped(resume(thread, ...)) end
+end
 
 function _G.collectgarbage(what)
   if what ~= "count" then fail('collectgarbage: only "count" is available') end
@@ -101,11 +142,11 @@ _G.print = trusted.log
 
 -- Patterns run inside C, where nothing can stop them. A pattern's worst case grows with the subject's length to the
 -- power of its quantifiers that can be retried (and once more unless it is anchored); that product is capped.
-local SUBJECT_MAX = { [0] = 4294967296, 4294967296, 6300, 490, 150, 75, 50, 40, 30 }
+local SUBJECT_MAX = { [0] = 262144, 262144, 6300, 490, 150, 75, 50, 40, 30 }
 local costs, cost_count = {}, 0
 
 local function measure(pattern)
-  local quantifiers, at, length = 0, 1, #pattern
+  local quantifiers, at, length, in_sets = 0, 1, #pattern, 0
   local anchored = byte(pattern, 1) == 94
   if anchored then at = 2 end
   while at <= length do
@@ -115,6 +156,7 @@ local function measure(pattern)
       if class == 98 then at, quantifiers = at + 2, quantifiers + 1 end
       at = at + 2
     elseif c == 91 then -- [set]
+      local opened = at
       at = at + 1
       if byte(pattern, at) == 94 then at = at + 1 end
       repeat -- the first character may be "]" itself
@@ -122,6 +164,7 @@ local function measure(pattern)
         at = at + 1
       until at > length or byte(pattern, at) == 93
       at = at + 1
+      in_sets = in_sets + at - opened
     else
       at = at + 1
     end
@@ -133,7 +176,8 @@ local function measure(pattern)
       if not (last and q ~= 45) then quantifiers = quantifiers + 1 end
     end
   end
-  return quantifiers, anchored
+  -- A set is searched for every character; long ones count as one power more.
+  return quantifiers + (in_sets > 40 and 1 or 0), anchored
 end
 
 local function check_pattern(name, subject, pattern, may_anchor)
@@ -156,7 +200,11 @@ local function check_pattern(name, subject, pattern, may_anchor)
 end
 
 function string.find(subject, pattern, init, plain)
-  if not plain then check_pattern("find", subject, pattern, true) end
+  if not plain then
+    check_pattern("find", subject, pattern, true)
+  elseif #tostring(subject) * #tostring(pattern) > limits.plain then
+    fail("string.find: %d characters in %d could take too long", #tostring(pattern), #tostring(subject))
+  end
   return native.find(subject, pattern, init, plain)
 end
 function string.match(subject, pattern, init)
@@ -169,7 +217,8 @@ function string.gmatch(subject, pattern)
 end
 function string.gsub(subject, pattern, with, count)
   check_pattern("gsub", subject, pattern, true)
-  return native.gsub(subject, pattern, with, count)
+  deeper()
+  return left(native.gsub(subject, pattern, with, count))
 end
 
 function string.rep(text, count, separator)
@@ -185,7 +234,14 @@ function table.sort(list, before)
   if type(list) == "table" and #list > limits.sorted then
     fail("table.sort: %d elements are over the limit of %d", #list, limits.sorted)
   end
-  return native.sort(list, before)
+  deeper()
+  return left(native.sort(list, before))
+end
+
+-- It asks for __tostring.
+function string.format(...)
+  deeper()
+  return left(native.format(...))
 end
 
 -- The room's own generator (sfc32), the same on every machine. Its four words are part of what a checkpoint keeps.

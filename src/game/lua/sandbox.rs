@@ -3,21 +3,25 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mlua::{FromLuaMulti, Function, IntoLuaMulti, Lua, LuaOptions, StdLib, Table, chunk::ChunkMode};
+use mlua::{FromLuaMulti, Function, IntoLuaMulti, Lua, Table, chunk::ChunkMode};
 
-use super::{Settings, documents::Marks, outbox::Outbox, watchdog::Guard};
+use super::{Settings, copier, documents::Marks, outbox::Outbox, watchdog::Guard};
 use crate::{game::GameError, protocol::Micros};
 
 /// Live entities of one room. A ring of a second of them at 60 Hz is a few MB, and a walk of all takes about 0.1 ms.
 pub const ENTITIES_MAX: usize = 4_096;
 /// Waiting timers of one room: one for each entity.
-pub const TIMERS_MAX: usize = 4_096;
+pub(super) const TIMERS_MAX: usize = 4_096;
 /// Bytes that `string.rep` may make: they count against the memory cap, but are made in one uninterruptible step.
 const REPEATED_MAX: usize = 1 << 20;
 /// Elements that `table.sort` takes: without a comparison of its own it runs in C, where nothing stops it.
 const SORTED_MAX: usize = 50_000;
 /// Bytes of a pattern.
-const PATTERN_MAX: usize = 256;
+const PATTERN_MAX: usize = 128;
+/// Length of a text times length of what is looked for in it as it stands.
+const PLAIN_MAX: usize = 100_000_000;
+/// Calls of Lua from C inside each other. One takes up to 9 kB of a thread's stack (a gsub with its buffer).
+const NESTED_MAX: usize = 30;
 /// Machine code of one VM. LuaJIT maps it by itself, outside the memory cap.
 const MACHINE_CODE_KB: usize = 1_024;
 
@@ -32,22 +36,14 @@ pub struct Vm {
     pub marks: Marks,
     pub outbox: Outbox,
     guard: Guard,
+    unwound: Function,
     settings: Settings,
-}
-
-#[allow(unsafe_code)]
-fn new_state() -> Lua {
-    let libraries =
-        StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::BIT | StdLib::JIT | StdLib::FFI | StdLib::DEBUG;
-    // SAFETY: what is unsafe about these libraries (ffi, debug) is taken away from module code by sandbox.lua, which
-    // keeps it in upvalues of the prelude only, before any module runs.
-    unsafe { Lua::unsafe_new_with(libraries, LuaOptions::default()) }
 }
 
 impl Vm {
     pub fn new(module: &str, sources: &Arc<Sources>, settings: &Settings) -> Result<Self, GameError> {
         let build = || -> mlua::Result<Self> {
-            let lua = new_state();
+            let lua = copier::new_state();
             lua.set_memory_limit(settings.budgets.memory_bytes)?;
             let outbox = Outbox::default();
             let marks = Marks(lua.create_table()?);
@@ -59,15 +55,18 @@ impl Vm {
                 ("repeated", REPEATED_MAX),
                 ("sorted", SORTED_MAX),
                 ("pattern", PATTERN_MAX),
+                ("nested", NESTED_MAX),
+                ("plain", PLAIN_MAX),
                 ("machine_code_kb", MACHINE_CODE_KB),
             ])?;
             limits.set("jit", settings.jit)?;
             let trusted: Table = chunk(&lua, "sandbox", include_str!("sandbox.lua"))?.call((&host, limits))?;
             let entities: Table = chunk(&lua, "entities", include_str!("entities.lua"))?.call((&trusted, &marks.0))?;
             let prelude = chunk(&lua, "prelude", include_str!("prelude.lua"))?;
-            let engine = prelude.call((host, trusted, &marks.0, entities))?;
+            let engine = prelude.call((host, &trusted, &marks.0, entities))?;
             let guard = Guard::new(&lua)?;
-            Ok(Self { lua, engine, marks, outbox, guard, settings: settings.clone() })
+            let unwound = trusted.raw_get("unwound")?;
+            Ok(Self { lua, engine, marks, outbox, guard, unwound, settings: settings.clone() })
         };
         build().map_err(|error| script_error("loading the engine's prelude", &error))
     }
@@ -104,6 +103,9 @@ impl Vm {
         if stopped {
             return Err(GameError::Overrun(what));
         }
+        if result.is_err() {
+            drop(self.unwound.call::<()>(()));
+        }
         // What Lua says when the handler that adds a traceback found no memory either.
         let starved = self.lua.used_memory() > self.settings.budgets.memory_bytes / 4 * 3;
         result.map_err(|error| match script_error(what, &error) {
@@ -138,7 +140,7 @@ fn source_loader(lua: &Lua, module: &str, sources: &Arc<Sources>) -> mlua::Resul
 }
 
 /// Lua's own text of an error, with its traceback where it has one.
-pub fn plain(error: &mlua::Error) -> String {
+pub(super) fn plain(error: &mlua::Error) -> String {
     match error {
         mlua::Error::RuntimeError(text) => text.clone(),
         mlua::Error::SyntaxError { message, .. } => message.clone(),

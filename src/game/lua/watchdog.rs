@@ -4,7 +4,11 @@
 //! has used up its budget, sets a count hook that raises at the next instruction. It sets it again until the call has
 //! returned, so a `pcall` in a loop does not help. Compiled code looks at hooks only when LuaJIT was built with
 //! `LUAJIT_ENABLE_CHECKHOOK` (`.cargo/config.toml`); [`self_test`] proves it at start-up.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "hooks are set from another thread; thread CPU clocks are libc's")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a watchdog is a clock: it runs on a thread of its own, outside any room's step"
+)]
 
 use std::{
     cell::OnceCell,

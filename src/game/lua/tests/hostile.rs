@@ -115,11 +115,22 @@ fn bombs_in_c_are_refused_before_they_start() {
         ("for _ in ('x'):rep(1000):gmatch('^.-.-.-b') do end", "could take too long"),
         ("return ('x'):rep(1000):find('[%]]*[^]]*()*x*%b()b')", "could take too long"),
         ("return ('x'):find(('x'):rep(300))", "a pattern of 300 characters is over the limit"),
+        (
+            "return ('a'):rep(1e6):find(('a'):rep(5e5) .. 'b', 1, true)",
+            "500001 characters in 1000000 could take too long",
+        ),
+        ("return ('a'):rep(1e6):find('b')", "could take too long"),
+        ("return ('a'):rep(5000):find('[bcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP]*b')", "could take too long"),
         ("return ('x'):rep(1e9)", "string.rep: 1000000000 characters are over the limit"),
         ("return ('x'):rep(1e5, ('y'):rep(100))", "over the limit"),
         ("local t = {} for i = 1, 60000 do t[i] = i end table.sort(t)", "table.sort: 60000 elements"),
         ("return unpack({}, 1, 1e8)", "too many results"),
         ("local function f() return 1 + f() end return f()", "stack overflow"),
+        ("local function f() local _, why = pcall(f) error(why, 0) end return f()", "stack overflow"),
+        ("local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) return t[1]", "stack overflow"),
+        ("local function f() return coroutine.wrap(f)() end return f()", "nested deeper than 30"),
+        ("local function f() return (('x'):gsub('x', f)) end return f()", "nested deeper than 30"),
+        ("local function f() table.sort({ 3, 2, 1 }, f) end return f()", "nested deeper than 30"),
         ("local t = setmetatable({}, {}) getmetatable(t).__index = t return t.x", "loop in gettable"),
         ("return string.format('%999999d', 1)", "invalid"),
     ] {
@@ -193,6 +204,66 @@ fn there_is_no_way_out_of_the_sandbox() {
     bench.step();
 }
 
+/// Module code may break its own globals; the engine does not lean on them.
+#[test]
+fn a_module_without_globals_still_has_an_engine() {
+    let mut bench = room(
+        true,
+        r#"
+  local pcall, assert, G, find, clear = pcall, assert, _G, string.find, function(t) for k in next, t do t[k] = nil end end
+  local setmetatable, error = setmetatable, error
+  for _, library in pairs { string, table, math, bit, coroutine, os } do clear(library) end
+  clear(G)
+  setmetatable(G, { __index = function(_, name) error("the engine asked for " .. name) end, __newindex = error })
+  local box = room:spawn("box", { x = 5 })
+  local dart = room:spawn("dart", { velocity = { x = 1, y = 1 }, owner = player })
+  for each in room:each("box") do assert(each == box) end
+  for each in room:seen(player):within("box", 5, 0, 1) do assert(each.x == 5) end
+  assert(room:nearest("dart", 0, 0) == dart and room:random(5) <= 5)
+  box:despawn()
+  local ok, problem = pcall(function() return box.x end)
+  assert(find(problem, "was despawned", 1, true), problem)
+  ok, problem = pcall(function() return room.tikc end)
+  assert(find(problem, "did you mean", 1, true), problem)
+  ok, problem = pcall(room.spawn, room, "bxo")
+  assert(find(problem, "did you mean", 1, true), problem)
+  ok, problem = pcall(room.after, room, 1, "nothing")
+  assert(find(problem, "there is no game.timers.nothing", 1, true), problem)
+  player.role = "x"
+  player:send("x", { 1, { a = player } })
+  room:log("fine", box.alive)
+"#,
+    );
+    assert_eq!(bench.run("go"), "");
+    bench.join(2);
+    bench.try_step(&[(1, &[0.0, 1.0, 1.0, 0.0])]).unwrap();
+    bench.steps(30);
+    assert_eq!(bench.logs(), ["fine\tfalse"]);
+}
+
+/// A walk's state is all that module code gets of the lists, and nothing in it leads to them.
+#[test]
+fn a_tampered_walk_harms_nobody() {
+    let mut bench = room(
+        true,
+        r#"
+  for i = 1, 10 do room:spawn("box", { x = i }) end
+  for box in room:each("box") do if box.id % 2 == 0 then box:despawn() end end
+  local step, walk = room:each("box")
+  for key, value in pairs(walk) do assert(type(value) == "number", key) end
+  walk.slot, walk.last = -1000, 100000
+  local count = 0
+  for box in step, walk do count = count + 1 end
+  assert(count == 5, count)
+  walk.slot, walk.last, walk.far = 0.5, 1 / 0, {}
+  pcall(function() for i = 1, 100 do walk.last = i; step(walk) end end)
+"#,
+    );
+    assert_eq!(bench.run("go"), "");
+    bench.step();
+    assert_eq!(bench.world.classes[0].ids, [1, 3, 5, 7, 9]);
+}
+
 #[test]
 fn bytecode_is_refused() {
     let sources = [("main.lua".to_owned(), "\u{1b}LJ\u{2}".to_owned())];
@@ -257,4 +328,42 @@ fn many_rooms_on_many_threads_are_stopped_alike() {
         })
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// Depth is an error, never a crash: whatever recurses on the C stack stops early, on a small stack too.
+#[test]
+fn recursion_ends_in_an_error() {
+    for body in [
+        "local function f() return 1 + f() end return f()",
+        "local function f() local _, why = pcall(f) error(why, 0) end return f()",
+        "local function f() return coroutine.wrap(f)() end return f()",
+        "local function f() return coroutine.resume(coroutine.create(f)) end return f()",
+        "local function f() return (('x'):gsub('x', f)) end return f()",
+        "local function f() table.sort({ 3, 2, 1 }, f) end return f()",
+        "local function f() return string.format('%s', setmetatable({}, { __tostring = f })) end return f()",
+        "local t = {} setmetatable(t, { __lt = function() table.sort { t, t, t } end }) return t < t",
+        "local function f() return (('x'):gsub('x', setmetatable({}, { __index = f }))) end return f()",
+        "local function f() pcall(string.gsub, 'x', 'x', error) return (('x'):gsub('x', f)) end return f()",
+        "local c = coroutine.wrap(function() pcall(coroutine.yield) return error('out') end)
+         local function f(n) if n == 5 then c() end if n == 10 then pcall(c) end
+           return (('x'):gsub('x', function() return f(n + 1) end)) end return f(0)",
+        "local function f() local s = tostring(setmetatable({}, { __tostring = f })) return s end return f()",
+        "local t = setmetatable({}, { __index = function(t, k) return 1 + t[k + 1] end }) return t[1]",
+        "local t = {} setmetatable(t, { __add = function(a, b) return 1 + (a + b) end }) return t + t",
+        "local t = {} setmetatable(t, { __concat = function(a, b) return 'x' .. (a .. b) end }) return t .. t",
+        "local t = {} setmetatable(t, { __lt = function(a, b) return not (a < b) end }) return t < t",
+        "local t = {} for i = 1, 100000 do t = { t } end room.state.deep = t",
+    ] {
+        let main = module(&format!("function game.messages.go(room, player)\n{body}\nend"));
+        let small = std::thread::Builder::new().stack_size(512 << 10).spawn(move || {
+            let mut settings = settings(true);
+            settings.budgets.callback_us = 1_000_000;
+            let factory = LuaFactory::from_sources("test", [("main.lua".to_owned(), main)], &settings).unwrap();
+            let mut bench = Bench::with(factory.create_lua().unwrap());
+            bench.join(1);
+            println!("{body}: {}", bench.run("go").lines().next().unwrap_or_default());
+            drop(bench.try_step(&[]));
+        });
+        small.unwrap().join().unwrap();
+    }
 }

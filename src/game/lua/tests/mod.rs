@@ -16,10 +16,10 @@ use crate::{
 };
 
 /// A fixed generator for tests; seeds are printed by whoever uses it.
-pub struct Dice(pub u64);
+pub(super) struct Dice(pub u64);
 
 impl Dice {
-    pub fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -27,13 +27,13 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
     }
 }
 
 /// One room, stepped by hand.
-pub struct Bench {
+pub(super) struct Bench {
     pub game: LuaGame,
     pub tick: Tick,
     pub world: World,
@@ -43,23 +43,23 @@ pub struct Bench {
 }
 
 /// Budgets that a busy machine does not run into; `hostile` has its own.
-pub fn patient() -> Settings {
+pub(super) fn patient() -> Settings {
     let mut settings = Settings::default();
     settings.budgets.callback_us = 2_000_000;
     settings.budgets.load_us = 10_000_000;
     settings
 }
 
-pub fn factory(main: &str) -> Result<LuaFactory, GameError> {
+pub(super) fn factory(main: &str) -> Result<LuaFactory, GameError> {
     LuaFactory::from_sources("test", [("main.lua".to_owned(), main.to_owned())], &patient())
 }
 
-pub fn seat(number: PlayerNumber) -> Seat {
+pub(super) fn seat(number: PlayerNumber) -> Seat {
     Seat { number, name: format!("Player {number}"), kind: "player".to_owned() }
 }
 
 impl Bench {
-    pub fn with(game: LuaGame) -> Self {
+    pub(super) fn with(game: LuaGame) -> Self {
         let world = World::empty(&game.info().schema);
         let mut bench = Self { game, tick: 0, world, effects: Vec::new(), documents: BTreeMap::new() };
         let opening = RoomOpening { name: "Bench".to_owned(), seed: 7 };
@@ -68,23 +68,23 @@ impl Bench {
     }
 
     /// A module whose text is `main`, opened.
-    pub fn new(main: &str) -> Self {
+    pub(super) fn new(main: &str) -> Self {
         Self::with(factory(main).unwrap().create_lua().unwrap())
     }
 
-    pub fn join(&mut self, number: PlayerNumber) -> &mut Self {
+    pub(super) fn join(&mut self, number: PlayerNumber) -> &mut Self {
         self.game.join(&seat(number), &mut self.effects).unwrap();
         self
     }
 
-    pub fn join_all(&mut self, numbers: std::ops::RangeInclusive<PlayerNumber>) {
+    pub(super) fn join_all(&mut self, numbers: std::ops::RangeInclusive<PlayerNumber>) {
         for number in numbers {
             self.join(number);
         }
     }
 
     /// A whole tick with these inputs; the first error ends it, as it does not in a room.
-    pub fn try_step(&mut self, inputs: &[(PlayerNumber, &[f64])]) -> Result<(), GameError> {
+    pub(super) fn try_step(&mut self, inputs: &[(PlayerNumber, &[f64])]) -> Result<(), GameError> {
         self.tick += 1;
         self.game.begin(self.tick, &mut self.effects)?;
         for (player, input) in inputs {
@@ -94,7 +94,7 @@ impl Bench {
         self.collect()
     }
 
-    pub fn collect(&mut self) -> Result<(), GameError> {
+    pub(super) fn collect(&mut self) -> Result<(), GameError> {
         let result = self.game.collect(&mut self.world, &mut self.effects);
         for effect in &self.effects {
             if let Effect::Document { name, operations } = effect {
@@ -106,24 +106,24 @@ impl Bench {
         result
     }
 
-    pub fn step(&mut self) -> &mut Self {
+    pub(super) fn step(&mut self) -> &mut Self {
         self.try_step(&[]).unwrap();
         self
     }
 
-    pub fn steps(&mut self, count: u32) -> &mut Self {
+    pub(super) fn steps(&mut self, count: u32) -> &mut Self {
         for _ in 0..count {
             self.step();
         }
         self
     }
 
-    pub fn state(&self) -> &Value {
+    pub(super) fn state(&self) -> &Value {
         self.documents.get(&DocumentName::State).unwrap_or(&Value::Nil)
     }
 
     /// What was logged since the last call.
-    pub fn logs(&mut self) -> Vec<String> {
+    pub(super) fn logs(&mut self) -> Vec<String> {
         let logs = self.effects.iter().filter_map(|effect| match effect {
             Effect::Log { level: LogLevel::Info | LogLevel::Error, text } => Some(text.clone()),
             _ => None,
@@ -134,7 +134,7 @@ impl Bench {
     }
 
     /// Messages since the last call, as (name, data).
-    pub fn messages(&mut self) -> Vec<(String, Value)> {
+    pub(super) fn messages(&mut self) -> Vec<(String, Value)> {
         let messages = self.effects.iter().filter_map(|effect| match effect {
             Effect::Message { name, data, .. } => Some((name.clone(), data.clone())),
             _ => None,
@@ -145,7 +145,7 @@ impl Bench {
     }
 
     /// Sends `run` to the module's message handler of that name; the error's text, or "" when there was none.
-    pub fn run(&mut self, name: &str) -> String {
+    pub(super) fn run(&mut self, name: &str) -> String {
         match self.game.message(1, name, &Value::Nil, None, &mut self.effects) {
             Ok(()) => String::new(),
             Err(error) => error.to_string(),
@@ -154,7 +154,7 @@ impl Bench {
 }
 
 /// A module with one entity class of each sort, and these message handlers.
-pub fn module(messages: &str) -> String {
+pub(super) fn module(messages: &str) -> String {
     format!(
         r#"
 local game = {{ title = "Test", tick_rate = 20, seats = {{ 1, 4 }} }}

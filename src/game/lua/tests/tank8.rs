@@ -157,6 +157,7 @@ fn chat_and_echo() {
 /// Microseconds a tick: run with `cargo test --release -- --ignored --nocapture microseconds`.
 #[test]
 #[ignore = "a measurement"]
+#[allow(clippy::disallowed_methods, reason = "it measures")]
 fn microseconds_a_tick() {
     let mut bench = bench();
     bench.join_all(1..=8);
@@ -190,12 +191,13 @@ fn microseconds_a_tick() {
         (micros, bullets)
     };
     run(3000);
-    for _ in 0..3 {
-        let ([begin, inputs, tick, collect], bullets) = run(10_000);
-        let sum = begin + inputs + tick + collect;
-        println!(
-            "{bullets} bullets: {sum:.1} µs (begin {begin:.1}, inputs {inputs:.1}, tick {tick:.1}, collect {collect:.1})"
-        );
-    }
+    // The machine may be busy with other things: the best batch says what the code costs.
+    let batches: Vec<_> = (0..40).map(|_| run(1000)).collect();
+    let sum = |batch: &([f64; 4], usize)| batch.0.iter().sum::<f64>();
+    let best = batches.iter().min_by(|a, b| sum(a).total_cmp(&sum(b))).unwrap();
+    let mean = batches.iter().map(sum).sum::<f64>() / batches.len() as f64;
+    let ([begin, inputs, tick, collect], bullets) = *best;
+    println!("{bullets} bullets: best {:.1} µs, mean {mean:.1} µs a tick", sum(best));
+    println!("best: begin {begin:.1}, inputs {inputs:.1}, tick {tick:.1}, collect {collect:.1}");
     println!("{} kB in the VM", bench.game.memory_bytes() / 1024);
 }
