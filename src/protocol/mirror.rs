@@ -40,7 +40,7 @@ impl Mirror {
             schema: joined.schema.clone(),
             epoch: joined.epoch,
             documents: joined.documents.clone(),
-            report: InputReport::default(),
+            report: InputReport { applied: joined.input.wrapping_sub(1), ..InputReport::default() },
             worlds: VecDeque::new(),
         };
         mirror.decode(&joined.snapshot, joined.tick)?;

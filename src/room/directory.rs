@@ -161,11 +161,13 @@ impl Directory {
         }
         let device = self.device(&hello).await?;
         let (link, session) = lock(&self.inner.desk).hello(&hello, device, via)?;
-        // A resumed session sits where it sat, and its room answers by itself.
-        if let Some(join) = hello.join
-            && !self.sits_in(&session, &join)
-        {
-            self.join(&session, join).await;
+        match hello.join {
+            // A resumed session sits where it sat, and its room answers by itself.
+            Some(join) if self.sits_in(&session, &join) => {}
+            Some(join) => self.join(&session, join).await,
+            // Nobody else would tell a client that comes back that it is in no room.
+            None if hello.resume.is_some() && !self.sits(&session) => session.control(message::left()),
+            None => {}
         }
         Ok(link)
     }
@@ -239,6 +241,10 @@ impl Directory {
             }
         }
         Err(CloseReason::Busy.into())
+    }
+
+    fn sits(&self, session: &Session) -> bool {
+        lock(&self.inner.desk).room_of(session.id()).is_some()
     }
 
     fn sits_in(&self, session: &Session, join: &JoinRequest) -> bool {

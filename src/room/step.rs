@@ -258,9 +258,9 @@ impl Room {
     /// `messages_lost`: numbered frames of this epoch that the client will never see.
     fn answer_join(&mut self, index: usize, delivery: Delivery, messages_lost: u32) {
         let info = self.game.info().clone();
-        let (snapshot, _) = self.replication.snapshot(None, crate::protocol::snapshot::InputReport::default());
         let member = &mut self.members[index];
         let input = member.inputs.restart();
+        let (snapshot, _) = self.replication.snapshot(None, member.inputs.report());
         let joined = Joined {
             epoch: self.epoch,
             module: info.module.clone(),

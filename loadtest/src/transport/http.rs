@@ -7,8 +7,11 @@ use std::{collections::VecDeque, future::Future, pin::Pin};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, client::conn::http1::SendRequest, header};
-use hyper_util::rt::TokioIo;
+use hyper::{Request, header};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 
 use super::{
     Received, Target,
@@ -25,9 +28,9 @@ const WAITING_MAX: usize = 256 << 10;
 type Answer = Pin<Box<dyn Future<Output = Result<Bytes, Failure>> + Send>>;
 
 pub struct Http {
-    host: String,
-    polls: SendRequest<Full<Bytes>>,
-    sends: SendRequest<Full<Bytes>>,
+    url: String,
+    /// Keeps connections between requests; the parked poll and the sends end up with one each.
+    client: Client<HttpConnector, Full<Bytes>>,
     token: [u8; TOKEN],
     request: u32,
     parked: Option<Answer>,
@@ -40,9 +43,8 @@ pub struct Http {
 impl Http {
     pub(super) async fn open(target: &Target, hello: &[u8]) -> Result<Self, Failure> {
         let mut http = Self {
-            host: target.authority.clone(),
-            polls: connect(target).await?,
-            sends: connect(target).await?,
+            url: format!("http://{}/poll", target.authority),
+            client: client(),
             token: [0; TOKEN],
             request: 0,
             parked: None,
@@ -58,7 +60,7 @@ impl Http {
         Ok(http)
     }
 
-    /// Starts a request on the connection of its kind; the answer is a future that owns nothing of ours.
+    /// Starts a request; the answer is a future that owns nothing of ours.
     fn post(&mut self, frames: &[u8], flags: u8) -> Answer {
         self.request = self.request.wrapping_add(1);
         let mut body = BytesMut::with_capacity(RESPONSE_HEADER + 1 + frames.len());
@@ -66,12 +68,9 @@ impl Http {
         body.put_u32_le(self.request);
         body.put_u8(flags);
         body.put_slice(frames);
-        let request = Request::post("/poll")
-            .header(header::HOST, &self.host)
-            .header(header::CONTENT_TYPE, "text/plain")
-            .body(Full::new(body.freeze()));
-        let sender = if flags & PARK == 0 { &mut self.sends } else { &mut self.polls };
-        let sent = request.map(|request| sender.send_request(request));
+        let request =
+            Request::post(&self.url).header(header::CONTENT_TYPE, "text/plain").body(Full::new(body.freeze()));
+        let sent = request.map(|request| self.client.request(request));
         Box::pin(async move {
             let response = sent?.await?;
             let status = response.status();
@@ -155,10 +154,10 @@ async fn answer(slot: &mut Option<Answer>) -> Result<Bytes, Failure> {
     }
 }
 
-async fn connect(target: &Target) -> Result<SendRequest<Full<Bytes>>, Failure> {
-    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(target.tcp().await?)).await?;
-    tokio::spawn(connection); // ends with its sender; its errors come out of the requests
-    Ok(sender)
+fn client() -> Client<HttpConnector, Full<Bytes>> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    Client::builder(TokioExecutor::new()).build(connector)
 }
 
 fn refusal(status: hyper::StatusCode, body: &[u8]) -> Failure {
