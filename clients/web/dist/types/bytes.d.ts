@@ -1,0 +1,44 @@
+/** Reads forward; every read checks what is left. */
+export declare class Reader {
+    readonly bytes: Uint8Array;
+    pos: number;
+    readonly end: number;
+    constructor(bytes: Uint8Array);
+    get left(): number;
+    u8(): number;
+    u16(): number;
+    u32(): number;
+    /** A view, not a copy. */
+    take(length: number): Uint8Array;
+    varint(): number;
+    signed(): number;
+}
+/** Appends to a buffer that grows. */
+export declare class Writer {
+    private _bytes;
+    private _view;
+    length: number;
+    /** Room for `count` more bytes; returns where they begin. */
+    private _at;
+    u8(n: number): void;
+    u16(n: number, little?: boolean): void;
+    u32(n: number, little?: boolean): void;
+    f64(n: number): void;
+    raw(bytes: Uint8Array): void;
+    varint(n: number): void;
+    signed(n: number): void;
+    /** A copy of what was written; the writer starts anew. */
+    finish(): Uint8Array;
+}
+/** Widens the low 16 bits of a tick or a number to the full one nearest `near`. */
+export declare const widen: (low: number, near: number) => number;
+/** Whole frames with their u32 length before them, out of chunks cut anywhere. */
+export declare class Frames {
+    private readonly _max;
+    private _kept;
+    /** The largest frame believed; a longer one means that we have lost our place in the stream. */
+    constructor(_max?: number);
+    push(chunk: Uint8Array, each: (frame: Uint8Array) => void): void;
+}
+/** A frame with its length before it. */
+export declare function framed(...frames: Uint8Array[]): Uint8Array;
