@@ -35,6 +35,20 @@ export class Reader {
     return this.bytes.subarray(this.pos - length, this.pos);
   }
 
+  /** Big-endian, as in MessagePack. */
+  big(size: number, signed = false): number {
+    const bytes = this.take(size);
+    let n = signed ? (bytes[0]! << 24) >> 24 : bytes[0]!;
+    for (let i = 1; i < size; i++) n = n * 256 + bytes[i]!;
+    return n;
+  }
+
+  float(size: number): number {
+    const bytes = this.take(size);
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    return size === 4 ? view.getFloat32(0) : view.getFloat64(0);
+  }
+
   varint(): number {
     let byte = this.u8();
     if (byte < 0x80) return byte;
@@ -57,40 +71,49 @@ export class Reader {
 /** Appends to a buffer that grows. */
 export class Writer {
   private _bytes = new Uint8Array(256);
-  private _view = new DataView(this._bytes.buffer);
   length = 0;
 
-  /** Room for `count` more bytes; returns where they begin. */
+  /** Room for `count` more bytes; returns where they begin. Call it first: it may replace the buffer. */
   private _at(count: number): number {
     const start = this.length;
     if (start + count > this._bytes.length) {
       const grown = new Uint8Array(Math.max(this._bytes.length * 2, start + count));
       grown.set(this._bytes);
       this._bytes = grown;
-      this._view = new DataView(grown.buffer);
     }
     this.length = start + count;
     return start;
   }
 
   u8(n: number): void {
-    this._bytes[this._at(1)] = n;
+    const at = this._at(1);
+    this._bytes[at] = n;
   }
 
-  u16(n: number, little = true): void {
-    this._view.setUint16(this._at(2), n, little);
+  u16(n: number): void {
+    this.u8(n);
+    this.u8(n >>> 8);
   }
 
-  u32(n: number, little = true): void {
-    this._view.setUint32(this._at(4), n, little);
+  u32(n: number): void {
+    this.u16(n);
+    this.u16(n >>> 16);
+  }
+
+  /** Big-endian, two's complement. */
+  big(n: number, size: number): void {
+    for (let unit = 2 ** (size * 8 - 8); unit >= 1; unit /= 256) this.u8(Math.floor(n / unit) % 256);
   }
 
   f64(n: number): void {
-    this._view.setFloat64(this._at(8), n);
+    const eight = new DataView(new ArrayBuffer(8));
+    eight.setFloat64(0, n);
+    this.raw(new Uint8Array(eight.buffer));
   }
 
   raw(bytes: Uint8Array): void {
-    this._bytes.set(bytes, this._at(bytes.length));
+    const at = this._at(bytes.length);
+    this._bytes.set(bytes, at);
   }
 
   varint(n: number): void {

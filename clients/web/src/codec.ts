@@ -30,61 +30,41 @@ export function byBytes(a: string, b: string): number {
   return a.length - b.length;
 }
 
-function head(out: Writer, count: number, fix: number, fixMax: number, byte: number, from = 16): void {
-  if (count <= fixMax) out.u8(fix | count);
-  else if (from === 8 && count < 0x100) {
-    out.u8(byte);
-    out.u8(count);
-  } else if (count < 0x10000) {
-    out.u8(byte + (from === 8 ? 1 : 0));
-    out.u16(count, false);
-  } else {
-    out.u8(byte + (from === 8 ? 2 : 1));
-    out.u32(count, false);
-  }
+/** A count with its marker: in the marker itself up to `fixMax`, else in as few of `sizes` bytes as will do. */
+function head(out: Writer, count: number, fix: number, fixMax: number, marker: number, sizes: readonly number[]): void {
+  if (count <= fixMax) return out.u8(fix | count);
+  const i = sizes.findIndex((size) => count < 2 ** (size * 8));
+  out.u8(marker + i);
+  out.big(count, sizes[i]!);
 }
+
+const SHORT = [1, 2, 4];
+const LONG = [2, 4];
+const WHOLE = [1, 2, 4, 8];
 
 function writeNumber(out: Writer, n: number): void {
   if (!Number.isSafeInteger(n)) {
     out.u8(0xcb);
     out.f64(n);
-  } else if (n >= 0) {
-    if (n < 0x80) out.u8(n);
-    else if (n < 0x100) out.u16(0xcc00 | n, false);
-    else if (n < 0x10000) {
-      out.u8(0xcd);
-      out.u16(n, false);
-    } else if (n <= 0xffffffff) {
-      out.u8(0xce);
-      out.u32(n, false);
-    } else write64(out, 0xcf, n);
-  } else if (n >= -0x20) out.u8(n);
-  else if (n >= -0x80) out.u16(0xd000 | (n & 0xff), false);
-  else if (n >= -0x8000) {
-    out.u8(0xd1);
-    out.u16(n, false);
-  } else if (n >= -0x80000000) {
-    out.u8(0xd2);
-    out.u32(n, false);
-  } else write64(out, 0xd3, n);
-}
-
-function write64(out: Writer, marker: number, n: number): void {
-  out.u8(marker);
-  out.u32(Math.floor(n / 0x100000000), false);
-  out.u32(n % 0x100000000, false);
+  } else if (n >= 0) head(out, n, 0, 0x7f, 0xcc, WHOLE);
+  else if (n >= -0x20) out.u8(n);
+  else {
+    const i = WHOLE.findIndex((size) => n >= -(2 ** (size * 8 - 1)));
+    out.u8(0xd0 + i);
+    out.big(n, WHOLE[i]!);
+  }
 }
 
 function writeText(out: Writer, value: string): void {
   const bytes = text.encode(value);
-  head(out, bytes.length, 0xa0, 31, 0xd9, 8);
+  head(out, bytes.length, 0xa0, 31, 0xd9, SHORT);
   out.raw(bytes);
 }
 
 function reference(out: Writer, kind: number, id: number): void {
   out.u8(0xd6);
   out.u8(kind);
-  out.u32(id, false);
+  out.big(id, 4);
 }
 
 /** Throws a TypeError on what no value can carry (functions, cycles): a mistake of the program, not of the network. */
@@ -95,17 +75,17 @@ function write(out: Writer, value: unknown, depth: number): void {
   else if (typeof value === "string") writeText(out, value);
   else if (typeof value === "boolean") out.u8(value ? 0xc3 : 0xc2);
   else if (Array.isArray(value)) {
-    head(out, value.length, 0x90, 15, 0xdc);
+    head(out, value.length, 0x90, 15, 0xdc, LONG);
     for (const item of value) write(out, item, depth - 1);
   } else if (value instanceof Uint8Array) {
-    head(out, value.length, 0, -1, 0xc4, 8);
+    head(out, value.length, 0, -1, 0xc4, SHORT);
     out.raw(value);
   } else if (value instanceof EntityRef) reference(out, 1, value.id);
   else if (value instanceof PlayerRef) reference(out, 2, Number(value.id));
   else if (typeof value === "object") {
     const map = value as Record<string, unknown>;
     const keys = Object.keys(map).filter((key) => map[key] !== undefined).sort(byBytes);
-    head(out, keys.length, 0x80, 15, 0xde);
+    head(out, keys.length, 0x80, 15, 0xde, LONG);
     for (const key of keys) {
       writeText(out, key);
       write(out, map[key], depth - 1);
@@ -118,23 +98,6 @@ export function encode(value: unknown): Uint8Array {
   const out = new Writer();
   write(out, value, DEPTH_MAX + 2);
   return out.finish();
-}
-
-function bigEndian(reader: Reader, bytes: number): number {
-  let n = 0;
-  while (bytes-- > 0) n = n * 256 + reader.u8();
-  return n;
-}
-
-function readSigned(reader: Reader, bytes: number): number {
-  const n = bigEndian(reader, bytes);
-  const top = 2 ** (bytes * 8);
-  return n >= top / 2 ? n - top : n;
-}
-
-function readSigned64(reader: Reader): number {
-  const high = bigEndian(reader, 4) | 0;
-  return high * 0x100000000 + bigEndian(reader, 4);
 }
 
 function readText(reader: Reader, length: number): string {
@@ -193,46 +156,21 @@ function read(reader: Reader, depth: number): unknown {
   if (marker < 0xa0) return readList(reader, marker & 15, depth);
   if (marker < 0xc0) return readText(reader, marker & 31);
   if (marker >= 0xe0) return marker - 256;
-  switch (marker) {
-    case 0xc0: return null;
-    case 0xc2: return false;
-    case 0xc3: return true;
-    case 0xc4: return reader.take(reader.u8()).slice();
-    case 0xc5: return reader.take(bigEndian(reader, 2)).slice();
-    case 0xc6: return reader.take(bigEndian(reader, 4)).slice();
-    case 0xca: case 0xcb: {
-      const bytes = reader.take(marker === 0xca ? 4 : 8);
-      const view = new DataView(bytes.buffer, bytes.byteOffset);
-      return marker === 0xca ? view.getFloat32(0) : view.getFloat64(0);
-    }
-    case 0xcc: return reader.u8();
-    case 0xcd: return bigEndian(reader, 2);
-    case 0xce: return bigEndian(reader, 4);
-    case 0xcf: {
-      const n = readSigned64(reader);
-      if (n < 0) throw new CodecError("range");
-      return n;
-    }
-    case 0xd0: return readSigned(reader, 1);
-    case 0xd1: return readSigned(reader, 2);
-    case 0xd2: return readSigned(reader, 4);
-    case 0xd3: return readSigned64(reader);
-    case 0xd6: {
-      const kind = reader.u8();
-      const id = bigEndian(reader, 4);
-      if (kind === 1) return new EntityRef(id);
-      if (kind === 2) return new PlayerRef(String(id));
-      throw new CodecError("marker");
-    }
-    case 0xd9: return readText(reader, reader.u8());
-    case 0xda: return readText(reader, bigEndian(reader, 2));
-    case 0xdb: return readText(reader, bigEndian(reader, 4));
-    case 0xdc: return readList(reader, bigEndian(reader, 2), depth);
-    case 0xdd: return readList(reader, bigEndian(reader, 4), depth);
-    case 0xde: return readMap(reader, bigEndian(reader, 2), depth);
-    case 0xdf: return readMap(reader, bigEndian(reader, 4), depth);
-    default: throw new CodecError("marker");
+  if (marker >= 0xde) return readMap(reader, reader.big(2 << (marker - 0xde)), depth);
+  if (marker >= 0xdc) return readList(reader, reader.big(2 << (marker - 0xdc)), depth);
+  if (marker >= 0xd9) return readText(reader, reader.big(1 << (marker - 0xd9)));
+  if (marker >= 0xd0 && marker < 0xd4) {
+    return reader.big(1 << (marker - 0xd0), true);
   }
+  if (marker >= 0xcc && marker < 0xd0) return reader.big(1 << (marker - 0xcc));
+  if (marker >= 0xc4 && marker < 0xc7) return reader.take(reader.big(1 << (marker - 0xc4))).slice();
+  if (marker === 0xca || marker === 0xcb) return reader.float(marker === 0xca ? 4 : 8);
+  if (marker === 0xc2 || marker === 0xc3) return marker === 0xc3;
+  if (marker === 0xc0) return null;
+  const kind = marker === 0xd6 ? reader.u8() : 0;
+  if (kind === 1) return new EntityRef(reader.big(4));
+  if (kind === 2) return new PlayerRef(String(reader.big(4)));
+  throw new CodecError("marker");
 }
 
 /** Exactly one value; anything left over is an error. */

@@ -60,8 +60,8 @@ export class Playout {
     const sorted = this._behind.slice(0, size).sort();
     this._base = sorted[0]!;
     this.late = sorted[Math.floor((size - 1) * 0.95)]! - this._base;
-    // Over a link that brings every third tick, the next snapshot is three ticks away.
-    const gap = this._gaps.slice(0, size).sort()[size >> 1]!;
+    // Over a link that brings every third tick, the next snapshot is three ticks away; over one that loses some, two.
+    const gap = this._gaps.slice(0, size).sort()[Math.floor((size - 1) * 0.9)]!;
     this.delay = Math.min(DELAY_MAX, Math.max(DELAY_MIN, gap + this.late));
   }
 

@@ -113,12 +113,15 @@ export class Mirror {
     return this._worlds.find((world) => world.tick === tick);
   }
 
-  /** A join answer: starts anew from its key snapshot. Entities that are still there keep their objects. */
-  restart(epoch: number, tick: number, frame: Uint8Array): void {
+  /**
+   * A join answer: starts anew from its key snapshot, which says nothing of inputs; the last applied is told apart.
+   * Entities that are still there keep their objects.
+   */
+  restart(epoch: number, tick: number, frame: Uint8Array, applied: number): void {
     const old = this.newest;
-    if (epoch !== this._epoch) this.report.applied = 0;
     this._epoch = epoch;
     const world = this._decode(frame, tick, undefined);
+    this.report.applied = applied;
     this._pool.push(...this._worlds.filter((w) => w !== old));
     this._worlds = [world];
     this._baseline = tick;

@@ -202,7 +202,7 @@ export class Room<State = Record<string, any>> {
     this.#playout.reset();
     this.#worldHashes.clear();
     this.#documents.restart(answer.documents);
-    this.#mirror.restart(answer.epoch, answer.tick, answer.snapshot);
+    this.#mirror.restart(answer.epoch, answer.tick, answer.snapshot, answer.input - 1);
     this.#playout.arrived(answer.tick, this.#now());
     this.#inputs.restart(answer.input);
     this.#applied = this.#mirror.report.applied;

@@ -10,19 +10,23 @@ export declare class Reader {
     u32(): number;
     /** A view, not a copy. */
     take(length: number): Uint8Array;
+    /** Big-endian, as in MessagePack. */
+    big(size: number, signed?: boolean): number;
+    float(size: number): number;
     varint(): number;
     signed(): number;
 }
 /** Appends to a buffer that grows. */
 export declare class Writer {
     private _bytes;
-    private _view;
     length: number;
-    /** Room for `count` more bytes; returns where they begin. */
+    /** Room for `count` more bytes; returns where they begin. Call it first: it may replace the buffer. */
     private _at;
     u8(n: number): void;
-    u16(n: number, little?: boolean): void;
-    u32(n: number, little?: boolean): void;
+    u16(n: number): void;
+    u32(n: number): void;
+    /** Big-endian, two's complement. */
+    big(n: number, size: number): void;
     f64(n: number): void;
     raw(bytes: Uint8Array): void;
     varint(n: number): void;

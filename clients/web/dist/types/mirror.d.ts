@@ -53,8 +53,11 @@ export declare class Mirror {
     get tick(): number;
     get newest(): World | undefined;
     at(tick: number): World | undefined;
-    /** A join answer: starts anew from its key snapshot. Entities that are still there keep their objects. */
-    restart(epoch: number, tick: number, frame: Uint8Array): void;
+    /**
+     * A join answer: starts anew from its key snapshot, which says nothing of inputs; the last applied is told apart.
+     * Entities that are still there keep their objects.
+     */
+    restart(epoch: number, tick: number, frame: Uint8Array, applied: number): void;
     /** The tick of a snapshot that is newer than all held; undefined for one to be dropped. */
     apply(frame: Uint8Array): number | undefined;
     private _decode;
