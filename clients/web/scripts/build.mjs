@@ -12,14 +12,13 @@ import { minify } from "terser";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 // esbuild puts the modules together, terser packs tighter than esbuild does.
-async function bundle(format, outfile) {
+async function bundle(entry, format, outfile) {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: ["src/index.ts"],
+    entryPoints: [entry],
     bundle: true,
     write: false,
     format,
-    globalName: "Airboat",
     target: "es2022",
     charset: "utf8",
     legalComments: "none",
@@ -28,7 +27,7 @@ async function bundle(format, outfile) {
   const { code } = await minify(outputFiles[0].text, {
     module: format === "esm",
     ecma: 2020,
-    compress: { passes: 4, unsafe_arrows: true, pure_getters: true },
+    compress: { passes: 4, unsafe_arrows: true, pure_getters: true, keep_fargs: false },
     // Private members begin with an underscore, and nothing else does.
     mangle: { properties: { regex: /^_/ } },
     format: { preamble: "/* Airboat web client, MIT. Built from clients/web/src by npm run build. */" },
@@ -39,8 +38,8 @@ async function bundle(format, outfile) {
 export async function buildInto(folder) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  await bundle("esm", join(folder, "airboat.mjs"));
-  await bundle("iife", join(folder, "airboat.iife.js"));
+  await bundle("src/index.ts", "esm", join(folder, "airboat.mjs"));
+  await bundle("src/iife.ts", "iife", join(folder, "airboat.iife.js"));
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   const args = ["-p", root, "--declaration", "--emitDeclarationOnly", "--outDir", join(folder, "types")];
   execFileSync(process.execPath, [tsc, ...args], { stdio: "inherit" });

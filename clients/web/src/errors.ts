@@ -26,46 +26,30 @@ export const RESUME_REFUSED = 57;
 export const BAD_DEVICE = 63;
 export const EXPIRED = 64;
 
-const WORDS: Record<number, string> = {
-  1: "restarting",
-  2: "moved",
-  3: "slow_consumer",
-  4: "idle_link",
-  5: "internal",
-  6: "room_failed",
-  7: "busy",
-  8: "rate_limited",
-  9: "no_hello",
-  10: "hidden",
-  50: "left",
-  51: "kicked",
-  52: "banned",
-  53: "bad_frame",
-  54: "wrong_password",
-  55: "version",
-  56: "room_closed",
-  57: "resume_refused",
-  58: "room_full",
-  59: "unknown_module",
-  60: "refused",
-  61: "bad_name",
-  62: "replaced",
-  63: "bad_device",
-  64: "expired",
-  65: "unknown_message",
-  66: "too_large",
-  100: "unreachable",
-  101: "timeout",
-  102: "closed",
-  103: "lost",
-  104: "failed",
-};
+/** The words from some number on, one after the other. */
+const WORDS: readonly (readonly [number, string])[] = [
+  [1, "restarting moved slow_consumer idle_link internal room_failed busy rate_limited no_hello hidden"],
+  [
+    50,
+    "left kicked banned bad_frame wrong_password version room_closed resume_refused room_full unknown_module refused " +
+      "bad_name replaced bad_device expired unknown_message too_large",
+  ],
+  [UNREACHABLE, "unreachable timeout closed lost failed"],
+];
+
+function word(code: number): string {
+  for (const [first, words] of WORDS) {
+    const found = words.split(" ")[code - first];
+    if (found) return found;
+  }
+  return "unknown";
+}
 
 /** Whether a link that ended with this code is worth another try. */
 export const comesBack = (code: number): boolean => code < 50;
 
 export function failure(code: number, message?: string): AirboatError {
-  const reason = WORDS[code] ?? "unknown";
+  const reason = word(code);
   const retry = comesBack(code) || code === UNREACHABLE || code === TIMEOUT || code === LOST;
   return { code, reason, message: message || reason.replace(/_/g, " "), retry };
 }

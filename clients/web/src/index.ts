@@ -9,5 +9,6 @@ export { lerpAngle } from "./interpolation.js";
 export type { Entity, Report, View } from "./mirror.js";
 export { Room, type Player } from "./room.js";
 export type { EntityClass, Field, Schema } from "./schema.js";
-export type { Answer, Status } from "./session.js";
+export type { Answer } from "./outbox.js";
+export type { Status } from "./session.js";
 export type { TransportName } from "./transports/link.js";

@@ -9,7 +9,8 @@ import { Inputs, Pacer, type InputValues } from "./inputs.js";
 import { Playout } from "./interpolation.js";
 import { Mirror, type Entity, type Report } from "./mirror.js";
 import { readSchema, type Schema } from "./schema.js";
-import type { Answer, Session } from "./session.js";
+import type { Answer } from "./outbox.js";
+import type { Session } from "./session.js";
 
 const CALL_MS = 30_000;
 

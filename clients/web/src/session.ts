@@ -5,13 +5,9 @@ import * as codes from "./errors.js";
 import { CodecError, failure, type AirboatError } from "./errors.js";
 import * as frames from "./frames.js";
 import { bytes, list, string, table, u32, type JoinRequest, type Joined } from "./frames.js";
+import { Outbox, type Answer } from "./outbox.js";
 import type { Link, TransportName } from "./transports/link.js";
 
-/** Messages the server has not yet said to have received. Its lane takes 64 between two ticks. */
-const WINDOW = 48;
-/** Messages kept until they are saved. */
-const KEPT_MAX = 1024;
-const MESSAGE_BYTES_MAX = 64 * 1024;
 const ANSWER_MS = 8000;
 const JOIN_MS = 15_000;
 const SILENCE_MS = 1000;
@@ -56,15 +52,6 @@ export interface SessionEvents {
   tick(): number;
 }
 
-export type Outcome<T> = T | { error: AirboatError };
-export type Answer = { data: unknown; error?: undefined } | { error: AirboatError; data?: undefined };
-
-interface Kept {
-  number: number;
-  name: string;
-  data: unknown;
-  call: number | undefined;
-}
 
 interface Wish {
   request: JoinRequest;
@@ -88,12 +75,7 @@ export class Session {
   private _place = "";
   private _closed = false;
 
-  private _sent = 0;
-  private _handed = 0;
-  private _acknowledged = 0;
-  private _kept: Kept[] = [];
-  private _calls = new Map<number, { resolve: (answer: Answer) => void; timer: ReturnType<typeof setTimeout> }>();
-  private _nextCall = 1;
+  private readonly _outbox = new Outbox((message) => this.link!.send(message));
   private _received = 0;
   private _confirmed = 0;
 
@@ -382,7 +364,7 @@ export class Session {
     if (number - this._confirmed >= RECEIVED_EVERY) this._confirm();
     switch (array[0]) {
       case frames.EVENT: return this._on.message(string(array[3]), array[4], tick);
-      case frames.REPLY: return this._replied(u32(array[3]), array[4] === true, array[5]);
+      case frames.REPLY: return this._outbox.replied(u32(array[3]), array[4] === true, array[5]);
       case frames.DOCUMENT: return this._on.document(string(array[3]), list(array[4]), tick);
       case frames.HASH: return this._on.hash(tick, u32(array[3]), u32(array[4]));
     }
@@ -403,12 +385,8 @@ export class Session {
     const back = this._seated && place === this._place;
     if (this._seated && !back) this._gone(failure(codes.LEFT));
     // Whatever the server knows of ours stands in the state; the rest gets new numbers.
-    this._kept = this._kept.filter((m) => m.number > answer.applied);
-    const alive = new Set(this._kept.map((m) => m.call));
-    for (const id of [...this._calls.keys()]) if (!alive.has(id)) this._settle(id, { error: failure(codes.LOST) });
-    this._kept.forEach((m, i) => (m.number = i + 1));
-    this._sent = this._kept.length;
-    this._handed = this._acknowledged = this._received = this._confirmed = 0;
+    this._outbox.restart(answer.applied);
+    this._received = this._confirmed = 0;
     this.epoch = answer.epoch;
     this._seated = true;
     this._place = place;
@@ -423,8 +401,8 @@ export class Session {
   }
 
   private _resumed(epoch: number, received: number): void {
-    if (epoch !== this.epoch || received > this._sent) throw new CodecError("shape");
-    this._acknowledged = this._handed = received;
+    if (epoch !== this.epoch) throw new CodecError("shape");
+    this._outbox.resume(received);
     this._on.resumed("replayed", 0);
     this._opened();
   }
@@ -436,7 +414,7 @@ export class Session {
     this._openSince = this._init.now();
     this._on.status("online");
     if (this._wish && this._wish !== this._asked) this._ask();
-    else this._pump();
+    else this._outbox.pump(this.epoch);
   }
 
   private _refused(reason: number, text: string): void {
@@ -459,9 +437,8 @@ export class Session {
     const was = this._seated;
     this._seated = false;
     this.epoch = 0;
-    this._kept = [];
-    this._sent = this._handed = this._acknowledged = this._received = this._confirmed = 0;
-    for (const id of [...this._calls.keys()]) this._settle(id, { error: failure(codes.CLOSED) });
+    this._received = this._confirmed = 0;
+    this._outbox.clear();
     if (this._wish && !this._wish.resolve) this._wish = undefined;
     if (was) this._on.left(error);
     this._leaving?.();
@@ -471,60 +448,26 @@ export class Session {
   // Messages.
 
   /** False when there is no room, or too much waits already. Throws on what cannot be encoded. */
-  send(name: string, data: unknown, callId?: number): boolean {
-    if (!this._seated || this._kept.length >= KEPT_MAX) return false;
-    const size = frames.call(this.epoch, 0xffffffff, 0xffffffff, name, data).length;
-    if (size > MESSAGE_BYTES_MAX) throw new RangeError(`airboat: message ${name} is larger than 64 kB`);
-    this._kept.push({ number: ++this._sent, name, data, call: callId });
+  send(name: string, data: unknown): boolean {
+    if (!this._seated || !this._outbox.push(name, data)) return false;
     this._pump();
     return true;
   }
 
   call(name: string, data: unknown, timeoutMs: number): Promise<Answer> {
-    const id = this._nextCall++;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this._settle(id, { error: failure(codes.TIMEOUT) }), timeoutMs);
-      this._calls.set(id, { resolve, timer });
-      try {
-        if (!this.send(name, data, id)) {
-          this._settle(id, { error: failure(this._seated ? codes.BUSY : codes.CLOSED) });
-        }
-      } catch (error) {
-        this._settle(id, { error: failure(codes.FAILED, String(error)) });
-        throw error;
-      }
-    });
-  }
-
-  private _settle(id: number, answer: Answer): void {
-    const waiting = this._calls.get(id);
-    this._calls.delete(id);
-    clearTimeout(waiting?.timer);
-    waiting?.resolve(answer);
-  }
-
-  private _replied(id: number, ok: boolean, data: unknown): void {
-    this._settle(id, ok ? { data } : { error: failure(codes.FAILED, String(data)) });
+    if (!this._seated) return Promise.resolve({ error: failure(codes.CLOSED) });
+    const answer = this._outbox.call(name, data, timeoutMs);
+    this._pump();
+    return answer;
   }
 
   private _pump(): void {
-    if (!this.open) return;
-    for (const m of this._kept) {
-      if (m.number <= this._handed) continue;
-      if (m.number > this._acknowledged + WINDOW) break;
-      this._handed = m.number;
-      this.link!.send(
-        m.call === undefined
-          ? frames.message(this.epoch, m.number, m.name, m.data)
-          : frames.call(this.epoch, m.number, m.call, m.name, m.data),
-      );
-    }
+    if (this.open) this._outbox.pump(this.epoch);
   }
 
   private _saved(epoch: number, received: number, saved: number): void {
     if (epoch !== this.epoch) return;
-    this._acknowledged = Math.max(this._acknowledged, received);
-    this._kept = this._kept.filter((m) => m.number > saved);
+    this._outbox.saved(received, saved);
     this._pump();
   }
 

@@ -16,15 +16,12 @@ const story: Uint8Array[] = golden.snapshots.map((v: { bytes: string }) => unhex
 
 /** Runs it; only a CodecError may come out. */
 function survives(what: string, bytes: Uint8Array, fn: () => void): boolean {
-  const began = performance.now();
   try {
     fn();
     return true;
   } catch (error) {
     assert.ok(error instanceof CodecError, `${what} ${hex(bytes)}: ${String(error)}`);
     return false;
-  } finally {
-    assert.ok(performance.now() - began < 5000, `${what} ${hex(bytes)} did not end`);
   }
 }
 

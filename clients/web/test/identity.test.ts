@@ -123,15 +123,17 @@ test("blocked or spoilt storage forgets with the page", async () => {
   assert.equal(new Identity("h", "", { local: spoilt }).device, undefined);
 });
 
+/** Milliseconds that have passed in the test's own time. */
+let elapsed = 0;
+
 /** Dialers that take so long, or fail (negative) after so long. */
 function dialers(times: Partial<Record<TransportName, number>>, log: string[]): Dialers {
-  const began = performance.now();
   return Object.fromEntries(
     Object.entries(times).map(([name, ms]) => [
       name,
       ({ url, hashes, signal }: Target) =>
         new Promise((resolve, reject) => {
-          log.push(`${name} ${url}${hashes.length ? ` ${hashes.length} hashes` : ""} at ${Math.round((performance.now() - began) / 100) * 100}`);
+          log.push(`${name} ${url}${hashes.length ? ` ${hashes.length} hashes` : ""} at ${elapsed}`);
           let open = true;
           const timer = setTimeout(() => {
             open = false;
@@ -153,11 +155,20 @@ const base = "http://127.0.0.1:7777/";
 const OFFER = { transports: [{ name: "webtransport", url: "https://127.0.0.1:7777/wt" }], certificate_hashes: ["00ff", "0102"] };
 
 test("the ladder", async (context) => {
-  context.mock.method(globalThis, "fetch", () => Promise.resolve(new Response(JSON.stringify(OFFER))));
+  context.mock.method(globalThis, "fetch", () => Promise.resolve({ json: () => Promise.resolve(OFFER) }));
+  context.mock.timers.enable({ apis: ["setTimeout"] });
   const climb = async (times: Partial<Record<TransportName, number>>, shelf = new Shelf(undefined), wish: TransportName | "auto" = "auto") => {
     const log: string[] = [];
-    const link = await new Ladder(base, wish, dialers(times, log), shelf).climb();
-    return [link?.transport, ...log];
+    elapsed = 0;
+    const ends: string[] = [];
+    const climbing = new Ladder(base, wish, dialers(times, log), shelf).climb();
+    void climbing.then((link) => ends.push(link?.transport ?? "nothing"));
+    while (ends.length === 0) {
+      await new Promise(setImmediate);
+      elapsed += 10;
+      context.mock.timers.tick(10);
+    }
+    return [...ends, ...log];
   };
   const wt = "webtransport https://127.0.0.1:7777/wt 2 hashes at 0";
   assert.deepEqual(await climb({ webtransport: 20, websocket: 20, http: 0 }), ["webtransport", wt]);
@@ -165,9 +176,9 @@ test("the ladder", async (context) => {
     "websocket", wt, "websocket ws://127.0.0.1:7777/ws at 300", "webtransport aborted",
   ]);
   assert.deepEqual(await climb({ webtransport: -10, websocket: -10, http: 0 }), [
-    "http", wt, "websocket ws://127.0.0.1:7777/ws at 0", "http http://127.0.0.1:7777/poll at 0",
+    "http", wt, "websocket ws://127.0.0.1:7777/ws at 10", "http http://127.0.0.1:7777/poll at 20",
   ], "a failure does not wait for the next one's time");
-  assert.deepEqual(await climb({ websocket: -10 }), [undefined, "websocket ws://127.0.0.1:7777/ws at 0"]);
+  assert.deepEqual(await climb({ websocket: -10 }), ["nothing", "websocket ws://127.0.0.1:7777/ws at 0"]);
   assert.deepEqual(await climb({ webtransport: 10, http: 0 }, undefined, "http"), ["http", "http http://127.0.0.1:7777/poll at 0"]);
   const shelf = new Shelf(new FakeStorage());
   new Ladder(base, "auto", {}, shelf).worked("websocket");
@@ -178,7 +189,7 @@ test("the ladder", async (context) => {
 
 test("a transport that connects and then says nothing is left out", async (context) => {
   context.mock.method(globalThis, "fetch", () => Promise.reject(new Error("down")));
-  const ladder = new Ladder(base, "auto", dialers({ websocket: 1, http: 0 }, []), new Shelf(undefined));
+  const ladder = new Ladder(base, "auto", dialers({ websocket: 0, http: 0 }, []), new Shelf(undefined));
   ladder.failed("websocket");
   ladder.failed("websocket");
   assert.equal((await ladder.climb())?.transport, "http");

@@ -3,7 +3,7 @@ import { type Key } from "./document.js";
 import { type InputValues } from "./inputs.js";
 import { type Entity, type Report } from "./mirror.js";
 import { type Schema } from "./schema.js";
-import type { Answer } from "./session.js";
+import type { Answer } from "./outbox.js";
 /** A seat as everybody sees it. */
 export interface Player {
     name: string;

@@ -1,5 +1,6 @@
 import { type AirboatError } from "./errors.js";
 import { type JoinRequest, type Joined } from "./frames.js";
+import { type Answer } from "./outbox.js";
 import type { Link, TransportName } from "./transports/link.js";
 export type Status = "connecting" | "online" | "reconnecting" | "offline";
 export interface SessionInit {
@@ -32,16 +33,6 @@ export interface SessionEvents {
     /** The newest snapshot held. */
     tick(): number;
 }
-export type Outcome<T> = T | {
-    error: AirboatError;
-};
-export type Answer = {
-    data: unknown;
-    error?: undefined;
-} | {
-    error: AirboatError;
-    data?: undefined;
-};
 export declare class Session {
     private readonly _init;
     private readonly _on;
@@ -56,12 +47,7 @@ export declare class Session {
     private _seated;
     private _place;
     private _closed;
-    private _sent;
-    private _handed;
-    private _acknowledged;
-    private _kept;
-    private _calls;
-    private _nextCall;
+    private readonly _outbox;
     private _received;
     private _confirmed;
     private _attempt;
@@ -116,10 +102,8 @@ export declare class Session {
     /** Out of the room, for whatever reason. */
     private _gone;
     /** False when there is no room, or too much waits already. Throws on what cannot be encoded. */
-    send(name: string, data: unknown, callId?: number): boolean;
+    send(name: string, data: unknown): boolean;
     call(name: string, data: unknown, timeoutMs: number): Promise<Answer>;
-    private _settle;
-    private _replied;
     private _pump;
     private _saved;
     private _confirm;
