@@ -73,6 +73,7 @@ export class Session {
   /** In a room as far as we know, and in which: `module/name`. */
   private _seated = false;
   private _place = "";
+  private _request: JoinRequest | undefined;
   private _closed = false;
 
   private readonly _outbox = new Outbox((message) => this.link!.send(message));
@@ -279,10 +280,10 @@ export class Session {
     if (stale && this._presentedToken) {
       // The seat is gone or somebody's else; the room may still have one for this device.
       this._init.identity.saveToken(undefined);
-      reason = 0;
+      reason = this._attempt = 0;
     } else if (reason === codes.BAD_DEVICE && this._init.identity.device) {
       this._init.identity.device = undefined;
-      reason = 0;
+      reason = this._attempt = 0;
     } else if (!codes.comesBack(reason)) {
       const error = failure(reason, text);
       const wish = this._wish;
@@ -390,7 +391,7 @@ export class Session {
     this.epoch = answer.epoch;
     this._seated = true;
     this._place = place;
-    if (wish) wish.request = { ...wish.request, room: answer.room };
+    if (wish) this._request = wish.request = { ...wish.request, room: answer.room };
     this._on.joined(answer);
     // Over datagrams no snapshot comes before this.
     this.link?.send(frames.ack(this.epoch, answer.tick), true);
@@ -412,6 +413,7 @@ export class Session {
     this._phase = "open";
     this._afresh = false;
     this._openSince = this._init.now();
+    this._attempt = Math.min(this._attempt, 2);
     this._on.status("online");
     if (this._wish && this._wish !== this._asked) this._ask();
     else this._outbox.pump(this.epoch);
@@ -426,9 +428,12 @@ export class Session {
       this._answerTimer = setTimeout(() => this._ask(), BACKOFF_MS * 4);
       return;
     }
+    const resolve = wish?.resolve;
     if (this._wish === wish) this._wish = undefined;
-    this._gone(error);
-    wish?.resolve?.(error);
+    // Refused before it was put out of the old room: there it stays.
+    if (!this._seated || !resolve) this._gone(error);
+    else if (!this._wish) this._asked = this._wish = { request: this._request!, resolve: undefined };
+    resolve?.(error);
     this._opened();
   }
 

@@ -254,6 +254,30 @@ test("leaving, joining another, and being put out of the first by it", async () 
   stage.session.close();
 });
 
+test("refused elsewhere, one stays where one was", async () => {
+  const stage = new Stage();
+  await stage.seat();
+  const joining = stage.session.join({ module: "nosuch", room: "b" });
+  stage.link.say(REFUSED, 59, "there is no such module");
+  assert.equal((await joining)?.code, 59);
+  assert.deepEqual(stage.said("left"), []);
+  stage.link.take();
+  assert.ok(stage.session.send("chat", 1));
+  assert.deepEqual(stage.link.take(), [[2, 7, 1, "chat", 1]]);
+  stage.link.break();
+  assert.ok((await stage.hello(2)).resume);
+  stage.link.say(WELCOMES, WELCOME);
+  stage.link.say(RESUMED, 7, 1);
+  // Put out of the room first, and then refused: outside.
+  const second = stage.session.join({ module: "tank8", room: "full" });
+  stage.link.say(GONE);
+  stage.link.say(REFUSED, 58, "full");
+  assert.equal((await second)?.code, 58);
+  assert.deepEqual(stage.said("left"), [["left", 50]]);
+  assert.equal(stage.session.send("chat", 1), false);
+  stage.session.close();
+});
+
 test("hidden: last words, a waiting seat, and back", async () => {
   const stage = new Stage();
   await stage.seat();

@@ -46,6 +46,7 @@ export declare class Session {
     /** In a room as far as we know, and in which: `module/name`. */
     private _seated;
     private _place;
+    private _request;
     private _closed;
     private readonly _outbox;
     private _received;
