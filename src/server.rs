@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
+use crate::admin::{self, Admin, AdminError, AdminInit};
 use crate::api::{self, Api, Offer};
 use crate::clock::Clock;
 use crate::config::{Config, JitMode, TlsMode, UdpMode};
@@ -36,6 +37,8 @@ pub enum ServerError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
+    Admin(#[from] AdminError),
+    #[error(transparent)]
     Proxies(#[from] ProxyError),
     #[error(
         "lua.jit = \"require\", but this build cannot stop a compiled loop; build with the project's .cargo/config.toml"
@@ -51,6 +54,8 @@ pub enum ServerError {
 pub struct Server {
     port: u16,
     addresses: Vec<IpAddr>,
+    /// Of the link for the first admin, while there is none.
+    setup: Option<String>,
     directory: Directory,
     metrics: Arc<Metrics>,
     entrance: Entrance,
@@ -66,7 +71,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let https_only = config.tls == TlsMode::Required;
     let server = Server::start(config).await?;
     tracing::info!(port = server.port, "listening");
-    let greeting = greeting::greeting(server.port, https_only, &server.addresses);
+    let greeting = greeting::greeting(server.port, https_only, &server.addresses, server.setup.as_deref());
     // A closed stdout is no reason to stop.
     let _ = std::io::stdout().write_all(greeting.as_bytes());
     shutdown.await;
@@ -103,7 +108,7 @@ impl Server {
         let tls = tls.transpose()?;
 
         let directory = Directory::new(DirectoryInit {
-            store,
+            store: store.clone(),
             factories: games,
             workers: config.workers,
             clock,
@@ -128,22 +133,49 @@ impl Server {
             offer,
             unready: unready.subscribe(),
         };
-        let router = router(&entrance, &polls, api);
+        let panel = AdminInit {
+            directory: directory.clone(),
+            store,
+            config: config.clone(),
+            metrics: metrics.clone(),
+            clock,
+            port: number,
+            closing: entrance.closing.clone(),
+        };
+        let (admin, setup) = Admin::new(panel).await?;
+        let router = router(&entrance, &polls, api, admin.clone());
         let (tcp, udp) = port.open(tls.as_ref(), config.tls, &limits)?;
         let endpoint = udp.as_ref().map(|udp| udp.endpoint());
         let mut listeners = vec![
             tokio::spawn(tcp.run(entrance.clone(), router)),
             tokio::spawn(sweep(directory.clone(), entrance.clone())),
+            tokio::spawn(admin.measure()),
         ];
         listeners.extend(udp.map(|udp| tokio::spawn(udp.run(entrance.clone()))));
         listeners.extend(tls.map(|tls| tokio::spawn(tls.watch(entrance.closing.clone()))));
         tokio::spawn(polls.sweep());
-        Ok(Self { port: number, addresses, directory, metrics, entrance, endpoint, store: thread, unready, listeners })
+        Ok(Self {
+            port: number,
+            addresses,
+            setup,
+            directory,
+            metrics,
+            entrance,
+            endpoint,
+            store: thread,
+            unready,
+            listeners,
+        })
     }
 
     /// Where it listens, as seen from this machine.
     pub fn addr(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The secret of the link for the first admin, while there is none.
+    pub fn setup_secret(&self) -> Option<&str> {
+        self.setup.as_deref()
     }
 
     pub fn directory(&self) -> &Directory {
@@ -212,10 +244,10 @@ fn lua_settings(config: &Config) -> Result<lua::Settings, ServerError> {
 }
 
 /// Every route on the one port.
-fn router(entrance: &Entrance, polls: &Polls, api: Api) -> Router {
+fn router(entrance: &Entrance, polls: &Polls, api: Api, admin: Admin) -> Router {
     let links = Router::new().route("/ws", any(websocket::entrance)).with_state(entrance.clone());
     let polling = Router::new().route("/poll", post(poll::entrance).options(poll::preflight)).with_state(polls.clone());
-    api::router(api).merge(links).merge(polling)
+    api::router(api).merge(admin::router(admin)).merge(links).merge(polling)
 }
 
 /// Once a second: links and sessions whose time is over.
