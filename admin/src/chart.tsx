@@ -15,19 +15,24 @@ export interface Series {
   label: string;
 }
 
-/** The next round number above: 1, 2, 5 and their tens. */
+/** Whole minutes, as many as there are points for: a young server's few are not squeezed into a corner. */
+const spanOf = (secs: number) => Math.min(HISTORY_SECS, Math.max(1, Math.ceil(secs / 60)) * 60);
+
+/** The next round number above. */
 function ceiling(value: number): number {
   if (value <= 0) return 1;
   const ten = 10 ** Math.floor(Math.log10(value));
-  return ([1, 2, 5, 10].find((n) => n * ten >= value) ?? 10) * ten;
+  return ([1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((n) => n * ten >= value) ?? 10) * ten;
 }
 
 export function Chart({ points, now, show, label }: Series) {
   const hovered = useSignal<number | null>(null);
   const seen = points.filter(([at]) => at >= now - HISTORY_SECS);
-  const highest = seen.reduce((most, [, value]) => Math.max(most, value ?? 0), 0);
-  const top = ceiling(highest * 1.05);
-  const x = (at: number) => ((at - now + HISTORY_SECS) / HISTORY_SECS) * WIDTH;
+  const span = spanOf(now - (seen[0]?.[0] ?? now));
+  const values = seen.flatMap(([, value]) => (value === null ? [] : [value]));
+  const highest = values.length === 0 ? null : Math.max(...values);
+  const top = ceiling((highest ?? 0) * 1.05);
+  const x = (at: number) => ((at - now + span) / span) * WIDTH;
   const y = (value: number) => HEIGHT - 1 - (value / top) * (HEIGHT - 3);
 
   const runs: [number, number][][] = [[]];
@@ -44,7 +49,7 @@ export function Chart({ points, now, show, label }: Series) {
   const point = hovered.value === null ? null : (seen[hovered.value] ?? null);
   const hover = (event: PointerEvent) => {
     const box = (event.currentTarget as Element).getBoundingClientRect();
-    const at = now - HISTORY_SECS + ((event.clientX - box.left) / box.width) * HISTORY_SECS;
+    const at = now - span + ((event.clientX - box.left) / box.width) * span;
     let nearest: number | null = null;
     seen.forEach(([time], n) => {
       if (nearest === null || Math.abs(time - at) < Math.abs(seen[nearest]![0] - at)) nearest = n;
@@ -52,7 +57,7 @@ export function Chart({ points, now, show, label }: Series) {
     hovered.value = nearest;
   };
   const current = seen.at(-1)?.[1] ?? null;
-  const summary = `${label}, last ${duration(HISTORY_SECS)}: now ${show(current)}, highest ${show(highest)}`;
+  const summary = `${label}, last ${duration(span)}: now ${show(current)}, highest ${show(highest)}`;
 
   return (
     <div class="chart" onPointerMove={hover} onPointerLeave={() => (hovered.value = null)}>
@@ -76,8 +81,8 @@ export function Chart({ points, now, show, label }: Series) {
       <p class="scale" aria-hidden="true">
         {point === null ? (
           <>
-            <span>{duration(HISTORY_SECS)}</span>
-            <span>highest {show(highest)}</span>
+            <span>{duration(span)}</span>
+            <span>max {show(highest)}</span>
           </>
         ) : (
           <>

@@ -55,7 +55,7 @@ function Board({ now }: { now: Figures }) {
           note={`p50 ${format.micros(now.lateness_us.p50)}${skipped}`}
           alarm={now.ticks_skipped > 0}
         />
-        <Figure title="CPU" at={5} show={format.percent} note={`of one core; there ${now.cores === 1 ? "is 1" : `are ${now.cores}`}`} />
+        <Figure title="CPU" at={5} show={format.percent} note={`of ${now.cores * 100} %, ${format.plural(now.cores, "core")}`} />
         <Figure title="Memory" at={6} show={format.bytes} note={`${format.count(now.threads)} threads, ${format.count(now.open_files)} open files`} />
         <Figure title="Received" at={7} show={format.rate} note="from players" />
         <Figure title="Sent" at={8} show={format.rate} note="to players" />
@@ -88,7 +88,8 @@ function Figure({ title, at, show, note, tone, alarm }: FigureProps) {
     <article class="card figure" data-tone={tone} data-alarm={alarm}>
       <h3>{title}</h3>
       <p class="big">
-        {number} {unit.length > 0 && <small>{unit.join(" ")}</small>}
+        {number}
+        {unit.length > 0 && <small> {unit.join(" ")}</small>}
       </p>
       <p class="note">{note}</p>
       <Chart points={series} now={newest?.[0] ?? 0} show={show} label={title} />
@@ -117,10 +118,10 @@ function Transports({ now }: { now: Figures }) {
               Links
             </th>
             <th scope="col" class="number">
-              In
+              In/s
             </th>
             <th scope="col" class="number">
-              Out
+              Out/s
             </th>
           </tr>
         </thead>
@@ -133,8 +134,8 @@ function Transports({ now }: { now: Figures }) {
               </th>
               <td class="number">{format.count(t.players)}</td>
               <td class="number">{format.count(t.connections)}</td>
-              <td class="number">{format.rate(t.bytes_in_per_second)}</td>
-              <td class="number">{format.rate(t.bytes_out_per_second)}</td>
+              <td class="number">{format.bytes(t.bytes_in_per_second)}</td>
+              <td class="number">{format.bytes(t.bytes_out_per_second)}</td>
             </tr>
           ))}
         </tbody>

@@ -32,7 +32,7 @@ export async function refresh(): Promise<void> {
     const now = await api.me();
     const was = me.value?.admin ?? null;
     batch(() => {
-      if (was !== null && now.admin === null) notice.value = "You were logged out.";
+      notice.value = was !== null && now.admin === null ? "You were logged out." : "";
       me.value = now;
     });
     if (now.admin === null) stop();
