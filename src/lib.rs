@@ -1,5 +1,6 @@
 //! Airboat: a realtime game server. See ARCHITECTURE.md for the map.
 
+pub mod admin;
 pub mod api;
 pub mod clock;
 pub mod config;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use airboat::config::{Config, Flags, Loaded, LogFormat};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// A realtime game server: one binary, one port, games in Lua.
 #[derive(Parser)]
@@ -41,11 +41,12 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
-    let filter = EnvFilter::try_new(&config.log).map_err(|e| format!("log: {e}"))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter: Targets = config.log.parse().map_err(|e| format!("log: {e}"))?;
+    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
     match config.log_format {
-        LogFormat::Text => logs.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => logs.json().init(),
+        LogFormat::Text => registry.with(logs.with_ansi(std::io::stderr().is_terminal())).init(),
+        LogFormat::Json => registry.with(logs.json()).init(),
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (mut interrupt, mut terminate) = {

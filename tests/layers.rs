@@ -38,6 +38,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("hyper_util", &["transport/"]),
     // The composition root joins the routers of all three.
     ("axum", &["transport/", "admin/", "api/", "server.rs"]),
+    ("argon2", &["admin/"]),
     ("mlua", &["game/lua/"]),
     ("libc", &["game/lua/"]),
     ("rusqlite", &["store/"]),
