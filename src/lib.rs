@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod game;
 mod greeting;
+pub mod health;
 pub mod metrics;
 pub mod peer;
 pub mod protocol;

@@ -24,6 +24,8 @@ enum Command {
     Serve,
     /// Print the effective settings and where each came from
     CheckConfig,
+    /// Ask the server on this machine whether it is alive; for containers
+    CheckHealth,
 }
 
 fn main() -> ExitCode {
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Loaded::from(&arguments.flags, std::env::vars()).map_err(Into::into).and_then(|loaded| {
             match arguments.command.unwrap_or(Command::Serve) {
                 Command::Serve => serve(loaded.config),
+                Command::CheckHealth => Ok(airboat::health::check(&loaded.config)?),
                 Command::CheckConfig => Ok(std::io::stdout().write_all(loaded.to_toml().as_bytes())?),
             }
         });

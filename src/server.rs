@@ -141,8 +141,7 @@ impl Server {
             closing: entrance.closing.clone(),
         };
         let (admin, setup) = Admin::new(panel).await?;
-        let router =
-            api::router(api).merge(admin::router(admin.clone())).merge(transport::router(&entrance, &polls));
+        let router = api::router(api).merge(admin::router(admin.clone())).merge(transport::router(&entrance, &polls));
         let (tcp, udp) = port.open(tls.as_ref(), config.tls, &limits)?;
         let parting = udp.as_ref().map(|udp| udp.parting());
         let mut listeners = vec![

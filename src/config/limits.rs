@@ -78,8 +78,6 @@ settings! {
         worker_answer_ms: u64 = 2000, in 10..=60_000;
         /// Milliseconds of snapshots a room keeps as baselines. An acknowledgement older than this costs a whole one.
         snapshot_ring_ms: u64 = 1500, in 1000..=10_000;
-        /// Entities in a room.
-        entities_max: usize = 4096, in 1..=65_535;
 
         // Snapshots on the way out.
 
@@ -110,15 +108,6 @@ settings! {
         lua_memory_mb: usize = 64, in 1..=4096;
         /// Log lines a second and room; the rest is counted.
         lua_log_lines_per_second: u32 = 10, in 1..=10_000;
-
-        // Documents.
-
-        /// Bytes of one document, encoded. It is sent whole to whoever joins.
-        document_bytes_max: usize = 64 * 1024, in 1024..=1_048_576;
-        /// Nesting of tables in a document.
-        document_depth_max: usize = 16, in 1..=64;
-        /// Values in a document. Each is looked at once a tick.
-        document_leaves_max: usize = 4096, in 16..=65_536;
 
         // The panel.
 
