@@ -3,16 +3,17 @@
 import { dice, emptyScene, type Field, type Flying, type Soldier, type Tank } from "./scene.js";
 import { Stage } from "./stage.js";
 
+// What is worth seeing happens in the middle and to the right of it: the title stands on the left, a phone cuts both ends.
 const FIELD: Field = {
-  width: 760,
-  height: 420,
+  width: 900,
+  height: 330,
   paths: [
-    [90, 330, 90, 120, 200, 70, 380, 96, 560, 70, 670, 130, 680, 310, 540, 356, 380, 320, 220, 356],
-    [380, 96, 430, 210, 380, 320, 330, 210],
+    [350, 170, 500, 128, 610, 60, 800, 70, 850, 170, 790, 262, 620, 248, 480, 268, 380, 246],
+    [-60, 90, 130, 96, 240, 250, 350, 170, 380, 246, 260, 300, 60, 262, -60, 280],
   ],
-  ponds: [212, 212, 62, 560, 222, 50],
-  trees: [30, 40, 700, 36, 734, 214, 24, 214, 40, 392, 380, 30, 725, 392, 470, 392, 140, 26, 600, 395, 300, 150, 470, 270, 640, 190],
-  bushes: [300, 40, 120, 250, 480, 150, 290, 292, 640, 250, 520, 30, 168, 392, 390, 208],
+  ponds: [690, 162, 52, 150, 200, 44],
+  trees: [24, 30, 300, 40, 872, 40, 876, 286, 560, 196, 420, 50, 30, 150, 300, 318, 560, 312, 700, 20, 470, 195],
+  bushes: [540, 60, 250, 130, 420, 100, 610, 160, 800, 130, 330, 290, 730, 300, 100, 130, 770, 215],
 };
 const TEAM = ["Otter", "Heron", "Newt"];
 
@@ -47,10 +48,10 @@ export function attract(canvas: HTMLCanvasElement): void {
   const random = dice(21);
   const scene = emptyScene();
   const rockets: (Flying & { left: number })[] = [];
-  const tanks: Driver[] = [0, 420, 900, 1300].map((way, i) => ({ id: i + 1, x: 0, y: 0, heading: 0, path: i === 3 ? 1 : 0, way, back: 0 }));
+  const tanks: Driver[] = [100, 420, 800, 60].map((way, i) => ({ id: i + 1, x: 0, y: 0, heading: 0, path: i === 3 ? 1 : 0, way, back: 0 }));
   const soldiers: Walker[] = TEAM.map((name, i) => ({
     id: 100 + i, name, colour: i, me: i === 0, away: false, heading: 0, moving: true, loaded: 1 + i,
-    x: 160 + i * 210, y: i === 1 ? 220 : 140 + i * 60, goalX: 300, goalY: 200,
+    x: 430 + i * 90, y: i === 1 ? 215 : 160 + i * 30, goalX: 400 + i * 110, goalY: 200,
   }));
   let next = 1000;
 
@@ -71,7 +72,7 @@ export function attract(canvas: HTMLCanvasElement): void {
         stage.effects.boom(hit.x, hit.y);
         stage.effects.float(hit.x, hit.y, "+100");
         [hit.back, hit.id] = [2.5, next++];
-        hit.way += 500;
+        hit.way += 320;
       }
       if (hit || (rocket.left -= dt) < 0) rockets.splice(rockets.indexOf(rocket), 1);
     }
@@ -96,7 +97,7 @@ export function attract(canvas: HTMLCanvasElement): void {
       return;
     }
     if (soldier.loaded > 1.2) return; // takes aim, then watches it fly
-    if (Math.hypot(dx, dy) < 8) [soldier.goalX, soldier.goalY] = [90 + random() * 580, 80 + random() * 260];
+    if (Math.hypot(dx, dy) < 8) [soldier.goalX, soldier.goalY] = [330 + random() * 470, 90 + random() * 160];
     soldier.heading = Math.round(Math.atan2(dy, dx) / (Math.PI / 4)) * (Math.PI / 4);
     soldier.moving = true;
     soldier.x += Math.cos(soldier.heading) * 52 * dt;

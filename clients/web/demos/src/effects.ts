@@ -122,14 +122,18 @@ export class Effects {
   /** Under everything that moves. */
   drawBelow(c: Context): void {
     for (const { x, y, size, age, turn } of this.#scorches) {
-      c.globalAlpha = 0.5 * Math.min(1, (SCORCH_SECONDS - age) / 8);
-      c.fillStyle = "#2b2620";
+      c.globalAlpha = Math.min(1, (SCORCH_SECONDS - age) / 8);
+      const burnt = c.createRadialGradient(x, y, 0, x, y, size);
+      burnt.addColorStop(0, "rgb(32 26 20 / 62%)");
+      burnt.addColorStop(0.55, "rgb(40 33 24 / 34%)");
+      burnt.addColorStop(1, "rgb(40 33 24 / 0%)");
+      c.fillStyle = burnt;
       c.beginPath();
-      for (let i = 0; i < 9; i++) {
-        const a = turn + (i * Math.PI * 2) / 9;
-        const r = size * (0.35 + 0.2 * Math.sin(i * 2.3 + turn));
-        c.moveTo(x + Math.cos(a) * size * 0.5 + r, y + Math.sin(a) * size * 0.45);
-        c.arc(x + Math.cos(a) * size * 0.5, y + Math.sin(a) * size * 0.45, r, 0, 7);
+      // Rays of soot.
+      for (let i = 0; i <= 24; i++) {
+        const a = turn + (i * Math.PI) / 12;
+        const r = size * (i % 2 ? 0.62 : 0.86 + 0.14 * Math.sin(i * 2.3 + turn));
+        c.lineTo(x + Math.cos(a) * r, y + Math.sin(a) * r);
       }
       c.fill();
     }

@@ -54,7 +54,7 @@ async function look(): Promise<void> {
 
 function roomRow({ room, players, seats }: OpenRoom): HTMLLIElement {
   const full = players >= seats;
-  const people = element("span", "people", players === 1 ? "1 person" : `${players} people`);
+  const people = element("span", "people", players === 0 ? "waiting" : players === 1 ? "1 person" : `${players} people`);
   const dots = element("span", "dots");
   dots.setAttribute("aria-hidden", "true");
   for (let i = 0; i < Math.min(players, 8); i++) dots.append(element("i", `dot dot-${i}`));

@@ -44,7 +44,8 @@ export class Hud {
     byId("share-open").addEventListener("click", () => void this.#invite());
     this.#share.addEventListener("click", (event) => event.target === this.#share && this.#share.close());
     byId("share-close").addEventListener("click", () => this.#share.close());
-    this.#share.addEventListener("close", () => byId("field").focus());
+    // Else the space bar would open it again instead of firing.
+    this.#share.addEventListener("close", () => byId("share-open").blur());
     byId("copy").addEventListener("click", () => void this.#copy());
   }
 
@@ -63,7 +64,6 @@ export class Hud {
     this.#scores();
     this.#overlay.hidden = true;
     this.#link();
-    byId("field").focus();
   }
 
   /** Whether one has a soldier at the moment. */

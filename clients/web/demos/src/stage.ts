@@ -9,6 +9,10 @@ import * as sprites from "./sprites.js";
 /** Smaller than this nobody recognises a soldier: then the camera follows instead of showing everything. */
 const SMALLEST = 0.78;
 const FINEST = 2;
+/** Soldiers are drawn larger than life, as one has to tell eight directions apart. */
+const LARGER = 1.3;
+/** How far the camera goes beyond the fence. */
+const BEYOND = 44;
 const SIGHT = 190;
 const TAU = Math.PI * 2;
 
@@ -129,7 +133,7 @@ export class Stage {
   #look(dt: number, eye?: { x: number; y: number }): void {
     const along = (size: number, view: number, at: number) => {
       const half = view / this.#scale / 2;
-      return size + 24 <= half * 2 ? size / 2 : Math.max(half - 12, Math.min(size - half + 12, at));
+      return size + 2 * BEYOND <= half * 2 ? size / 2 : Math.max(half - BEYOND, Math.min(size - half + BEYOND, at));
     };
     const to = eye ?? { x: this.#cameraX, y: this.#cameraY };
     const [x, y] = [along(this.#field.width, this.#width, to.x), along(this.#field.height, this.#height, to.y)];
@@ -182,12 +186,13 @@ export class Stage {
     const c = this.#c;
     const trace = this.#trace(soldier, soldier.heading);
     trace.heading = turned(trace.heading, soldier.heading, dt * 18);
-    sprites.shadow(c, palette(), soldier.x + 2, soldier.y + 4, 10, 7.5);
+    sprites.shadow(c, palette(), soldier.x + 3, soldier.y + 6, 13, 9.5);
     if (soldier.me) this.#ring(soldier);
     c.save();
     if (soldier.away) c.globalAlpha = 0.5;
     c.translate(soldier.x, soldier.y);
-    sprites.soldier(c, soldier.colour, trace.heading, soldier.moving ? trace.way * 0.21 : undefined);
+    c.scale(LARGER, LARGER);
+    sprites.soldier(c, soldier.colour, trace.heading, soldier.moving ? trace.way * 0.17 : undefined);
     c.restore();
   }
 
@@ -197,7 +202,7 @@ export class Stage {
     c.strokeStyle = "rgb(255 255 255 / 90%)";
     c.lineWidth = 3.4;
     c.beginPath();
-    c.ellipse(x, y + 1, 16 + beat, 15 + beat, 0, 0, TAU);
+    c.ellipse(x, y + 1, 20 + beat, 19 + beat, 0, 0, TAU);
     c.stroke();
     c.strokeStyle = coat(colour)[0];
     c.lineWidth = 1.6;
@@ -248,7 +253,7 @@ export class Stage {
     c.textAlign = "center";
     c.textBaseline = "middle";
     const width = c.measureText(text).width + size;
-    const top = y - 20 - size;
+    const top = y - 24 - size;
     c.fillStyle = palette().label;
     c.beginPath();
     c.roundRect(x - width / 2, top - size * 0.72, width, size * 1.44, size * 0.72);
