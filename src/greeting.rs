@@ -24,11 +24,20 @@ pub(crate) fn lan_urls(port: u16, https_only: bool, addresses: &[IpAddr]) -> Vec
     addresses.iter().map(|ip| format!("{scheme}://{}/", SocketAddr::new(*ip, port))).collect()
 }
 
-/// Lines for a person at a terminal.
-pub(crate) fn greeting(port: u16, https_only: bool, addresses: &[IpAddr]) -> String {
+/// Lines for a person at a terminal. `setup` is the secret of the link for the first admin: it stands behind the `#`,
+/// which browsers keep to themselves.
+pub(crate) fn greeting(port: u16, https_only: bool, addresses: &[IpAddr], setup: Option<&str>) -> String {
     let scheme = if https_only { "https" } else { "http" };
     let mut out =
         format!("Airboat {} is running\n\n  here     {scheme}://127.0.0.1:{port}/\n", env!("CARGO_PKG_VERSION"));
+    if let Some(secret) = setup {
+        let _ = writeln!(
+            out,
+            "  panel    {scheme}://127.0.0.1:{port}/admin/#setup={secret}\n           (works once: makes you its admin)"
+        );
+    } else {
+        let _ = writeln!(out, "  panel    {scheme}://127.0.0.1:{port}/admin/");
+    }
     // Phones reach the IPv4 address on every home network.
     let Some(lan) = addresses.iter().find(|address| address.is_ipv4()) else { return out };
     let url = format!("{scheme}://{lan}:{port}/");
@@ -76,9 +85,11 @@ mod tests {
 
     #[test]
     fn both_addresses_are_shown() {
-        let text = greeting(7777, false, &["192.168.1.7".parse().unwrap()]);
+        let text = greeting(7777, false, &["192.168.1.7".parse().unwrap()], None);
         assert!(text.contains("http://127.0.0.1:7777/") && text.contains("http://192.168.1.7:7777/"), "{text}");
         assert!(text.contains('▀'));
-        assert!(!greeting(1, false, &[]).contains('█'));
+        assert!(text.contains("/admin/\n") && !text.contains("#setup"));
+        let first = greeting(1, true, &[], Some("secret"));
+        assert!(first.contains("https://127.0.0.1:1/admin/#setup=secret\n") && !first.contains('█'), "{first}");
     }
 }

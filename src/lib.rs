@@ -1,10 +1,12 @@
 //! Airboat: a realtime game server. See ARCHITECTURE.md for the map.
 
+pub mod admin;
 pub mod api;
 pub mod clock;
 pub mod config;
 pub mod game;
 mod greeting;
+pub mod health;
 pub mod metrics;
 pub mod peer;
 pub mod protocol;

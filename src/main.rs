@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use airboat::config::{Config, Flags, Loaded, LogFormat};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// A realtime game server: one binary, one port, games in Lua.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Serve,
     /// Print the effective settings and where each came from
     CheckConfig,
+    /// Ask the server on this machine whether it is alive; for containers
+    CheckHealth,
 }
 
 fn main() -> ExitCode {
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Loaded::from(&arguments.flags, std::env::vars()).map_err(Into::into).and_then(|loaded| {
             match arguments.command.unwrap_or(Command::Serve) {
                 Command::Serve => serve(loaded.config),
+                Command::CheckHealth => Ok(airboat::health::check(&loaded.config)?),
                 Command::CheckConfig => Ok(std::io::stdout().write_all(loaded.to_toml().as_bytes())?),
             }
         });
@@ -41,11 +44,12 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
-    let filter = EnvFilter::try_new(&config.log).map_err(|e| format!("log: {e}"))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter: Targets = config.log.parse().map_err(|e| format!("log: {e}"))?;
+    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
     match config.log_format {
-        LogFormat::Text => logs.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => logs.json().init(),
+        LogFormat::Text => registry.with(logs.with_ansi(std::io::stderr().is_terminal())).init(),
+        LogFormat::Json => registry.with(logs.json()).init(),
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (mut interrupt, mut terminate) = {

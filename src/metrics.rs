@@ -188,6 +188,10 @@ metrics! {
 
     /// Polls answered.
     polls: Counter;
+    /// Wrong passwords and links in the panel.
+    admin_logins_failed: Counter;
+    /// Logins refused unread because too many before them were wrong.
+    admin_logins_slowed: Counter;
     /// When the certificate in use ends, in seconds since 1970.
     tls_certificate_expiry_timestamp_seconds: Gauge;
 }
@@ -428,6 +432,42 @@ impl Histogram {
             (seen >= wanted).then_some(*bound)
         })
     }
+
+    /// What was counted so far, to be compared with later.
+    pub fn read(&self) -> Buckets {
+        Buckets { bounds: self.bounds, counts: std::array::from_fn(|at| self.counts[at].load(Relaxed)) }
+    }
+}
+
+/// A histogram's counts at one moment, or between two.
+#[derive(Debug, Clone, Copy)]
+pub struct Buckets {
+    bounds: &'static [u64],
+    counts: [u64; 16],
+}
+
+impl Buckets {
+    /// What was counted since an earlier reading.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let counts = std::array::from_fn(|at| self.counts[at].saturating_sub(earlier.counts[at]));
+        Self { bounds: self.bounds, counts }
+    }
+
+    /// Estimated as if values lay evenly in their bucket, as Prometheus does; beyond the last bound it is that bound.
+    /// `None` when nothing was counted.
+    pub fn quantile(&self, share: f64) -> Option<f64> {
+        let wanted = self.counts.iter().sum::<u64>() as f64 * share;
+        let (mut below, mut seen) = (0.0, 0.0);
+        for (bound, count) in self.bounds.iter().zip(self.counts) {
+            let (bound, count) = (*bound as f64, count as f64);
+            if count > 0.0 && seen + count >= wanted {
+                return Some(below + (bound - below) * (wanted - seen) / count);
+            }
+            (below, seen) = (bound, seen + count);
+        }
+        (wanted > 0.0).then_some(below)
+    }
 }
 
 impl Metric for Histogram {
@@ -574,6 +614,19 @@ mod tests {
         histogram.observe(5_000);
         assert_eq!((histogram.quantile(0.5), histogram.quantile(0.99)), (Some(500), Some(500)));
         assert_eq!(histogram.quantile(1.0), Some(8_000));
+    }
+
+    #[test]
+    fn a_reading_tells_of_the_time_since_another() {
+        let histogram = Histogram::new(TICK_US, 1e-6);
+        (0..100).for_each(|_| histogram.observe(30_000));
+        let before = histogram.read();
+        assert_eq!(histogram.read().since(&before).quantile(0.5), None);
+        (0..10).for_each(|_| histogram.observe(400));
+        let since = histogram.read().since(&before);
+        assert_eq!((since.quantile(0.5), since.quantile(1.0)), (Some(375.0), Some(500.0)));
+        histogram.observe(1_000_000);
+        assert_eq!(histogram.read().since(&before).quantile(1.0), Some(66_000.0));
     }
 
     #[test]

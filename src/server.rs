@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
+use crate::admin::{self, Admin, AdminError, AdminInit};
 use crate::api::{self, Api, Offer};
 use crate::clock::Clock;
 use crate::config::{Config, JitMode, TlsMode, UdpMode};
@@ -34,6 +35,8 @@ pub enum ServerError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
+    Admin(#[from] AdminError),
+    #[error(transparent)]
     Proxies(#[from] ProxyError),
     #[error(
         "lua.jit = \"require\", but this build cannot stop a compiled loop; build with the project's .cargo/config.toml"
@@ -49,6 +52,8 @@ pub enum ServerError {
 pub struct Server {
     port: u16,
     addresses: Vec<IpAddr>,
+    /// Of the link for the first admin, while there is none.
+    setup: Option<String>,
     directory: Directory,
     metrics: Arc<Metrics>,
     entrance: Entrance,
@@ -64,7 +69,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let https_only = config.tls == TlsMode::Required;
     let server = Server::start(config).await?;
     tracing::info!(port = server.port, "listening");
-    let greeting = greeting::greeting(server.port, https_only, &server.addresses);
+    let greeting = greeting::greeting(server.port, https_only, &server.addresses, server.setup.as_deref());
     // A closed stdout is no reason to stop.
     let _ = std::io::stdout().write_all(greeting.as_bytes());
     shutdown.await;
@@ -101,7 +106,7 @@ impl Server {
         let tls = tls.transpose()?;
 
         let directory = Directory::new(DirectoryInit {
-            store,
+            store: store.clone(),
             factories: games,
             workers: config.workers,
             clock,
@@ -127,12 +132,23 @@ impl Server {
             offer,
             unready: unready.subscribe(),
         };
-        let router = api::router(api).merge(transport::router(&entrance, &polls));
+        let panel = AdminInit {
+            directory: directory.clone(),
+            store,
+            config: config.clone(),
+            metrics: metrics.clone(),
+            clock,
+            port: number,
+            closing: entrance.closing.clone(),
+        };
+        let (admin, setup) = Admin::new(panel).await?;
+        let router = api::router(api).merge(admin::router(admin.clone())).merge(transport::router(&entrance, &polls));
         let (tcp, udp) = port.open(tls.as_ref(), config.tls, &limits)?;
         let parting = udp.as_ref().map(|udp| udp.parting());
         let mut listeners = vec![
             tokio::spawn(tcp.run(entrance.clone(), router)),
             tokio::spawn(sweep(directory.clone(), entrance.clone())),
+            tokio::spawn(admin.measure()),
         ];
         listeners.extend(udp.map(|udp| tokio::spawn(udp.run(entrance.clone()))));
         listeners.extend(tls.map(|tls| tokio::spawn(tls.watch(entrance.closing.clone()))));
@@ -140,6 +156,7 @@ impl Server {
         Ok(Self {
             port: number,
             addresses,
+            setup,
             directory,
             metrics,
             entrance,
@@ -153,6 +170,11 @@ impl Server {
     /// Where it listens, as seen from this machine.
     pub fn addr(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The secret of the link for the first admin, while there is none.
+    pub fn setup_secret(&self) -> Option<&str> {
+        self.setup.as_deref()
     }
 
     pub fn directory(&self) -> &Directory {

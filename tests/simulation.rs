@@ -139,9 +139,9 @@ fn a_seat_expires_after_its_resume_window() {
 fn another_seed_gives_another_hour_and_the_same_seed_the_same() {
     let play = |seed| {
         let mut world = World::new(seed, FAULTS);
-        for index in 0..3 {
+        for transport in &TRANSPORTS[..3] {
             let actor = world.add("p");
-            world.connect(actor, TRANSPORTS[index]);
+            world.connect(actor, *transport);
         }
         for _ in 0..60 {
             world.run(SECOND / 2);

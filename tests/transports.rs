@@ -182,16 +182,21 @@ async fn clients_of_a_stopping_server_are_told_to_come_back() {
     let folder = Folder::new("stopping");
     let server = Server::start(folder.config()).await.unwrap();
     let url = url(&server);
-    let mut players = Vec::new();
+    let mut players = tokio::task::JoinSet::new();
     for transport in TRANSPORTS {
         let mut live = Live::new("p", "tank8", "stopping");
         live.join(&url, transport).await;
-        players.push(live);
+        // Side by side: a client reads all the time, and a QUIC connection that is closed gives nothing more to read.
+        players.spawn(async move {
+            live.until("bye", |live| live.closed.is_some() || live.connection.is_none()).await;
+            // Between two polls HTTP has nothing that could be told: it finds the port closed instead.
+            let untold = transport == Transport::Http && live.closed.is_none();
+            assert!(untold || live.closed == Some(CloseReason::Restarting), "{}: {:?}", transport.name(), live.closed);
+        });
     }
     let stopping = tokio::spawn(server.shutdown());
-    for live in &mut players {
-        live.until("bye", |live| live.closed.is_some() || live.connection.is_none()).await;
-        assert_eq!(live.closed, Some(CloseReason::Restarting));
+    while let Some(told) = players.join_next().await {
+        told.unwrap();
     }
     stopping.await.unwrap().unwrap();
 }

@@ -78,8 +78,6 @@ settings! {
         worker_answer_ms: u64 = 2000, in 10..=60_000;
         /// Milliseconds of snapshots a room keeps as baselines. An acknowledgement older than this costs a whole one.
         snapshot_ring_ms: u64 = 1500, in 1000..=10_000;
-        /// Entities in a room.
-        entities_max: usize = 4096, in 1..=65_535;
 
         // Snapshots on the way out.
 
@@ -111,14 +109,36 @@ settings! {
         /// Log lines a second and room; the rest is counted.
         lua_log_lines_per_second: u32 = 10, in 1..=10_000;
 
-        // Documents.
+        // The panel.
 
-        /// Bytes of one document, encoded. It is sent whole to whoever joins.
-        document_bytes_max: usize = 64 * 1024, in 1024..=1_048_576;
-        /// Nesting of tables in a document.
-        document_depth_max: usize = 16, in 1..=64;
-        /// Values in a document. Each is looked at once a tick.
-        document_leaves_max: usize = 4096, in 16..=65_536;
+        /// Minutes the link for the first admin works. Restarting the server prints a new one.
+        admin_setup_minutes: u64 = 60, in 1..=1440;
+        /// Hours after which an admin must log in again: a working day.
+        admin_session_hours: u64 = 12, in 1..=720;
+        /// Admins' sessions. One more ends the oldest.
+        admin_sessions_max: usize = 64, in 1..=10_000;
+        /// Characters of a password at least. Long beats complicated.
+        admin_password_chars_min: usize = 10, in 8..=128;
+        /// Wrong passwords in a row, of one name or from one address, before the next try must wait.
+        admin_login_tries: u32 = 5, in 1..=100;
+        /// Seconds of the first wait; each further wrong password doubles it.
+        admin_login_wait_secs: u64 = 2, in 1..=3600;
+        /// Seconds of the longest wait. An address meets it after 14 wrong passwords.
+        admin_login_wait_max_secs: u64 = 900, in 1..=86_400;
+        /// Names and addresses whose wrong passwords are remembered. Full: the one that may try soonest is forgotten.
+        admin_login_remembered: usize = 4096, in 16..=1_000_000;
+        /// Passwords checked at the same time. Each takes a core for about 30 ms, and rooms need the cores.
+        admin_hashes: usize = 1, in 1..=64;
+        /// Milliseconds a login waits for its turn at that; then `busy`.
+        admin_hash_wait_ms: u64 = 2000, in 10..=60_000;
+        /// Bytes of the body of a request to the panel.
+        admin_body_bytes_max: usize = 8 * 1024, in 1024..=1_048_576;
+        /// Rooms in the panel's live list, the fullest first. The rest is counted.
+        admin_rooms_shown: usize = 200, in 1..=10_000;
+        /// Seconds of figures kept for the charts of a panel that is just opened. One costs about 100 bytes.
+        admin_history_secs: usize = 300, in 10..=86_400;
+        /// Rows of the audit log; the oldest go.
+        audit_rows_max: u64 = 100_000, in 100..=100_000_000;
 
         // Store and shutdown.
 

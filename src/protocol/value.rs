@@ -10,7 +10,7 @@ use rmp::Marker;
 
 use super::{CodecError, EntityId, PlayerNumber, varint::Reader};
 
-/// Nesting deeper than this is refused in both directions.
+/// How deep a document or a message may nest. Deeper frames are refused.
 pub const DEPTH_MAX: usize = 16;
 const EXT_ENTITY: i8 = 1;
 const EXT_PLAYER: i8 = 2;
@@ -154,7 +154,7 @@ impl Value {
     }
 
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
-        Self::read(reader, DEPTH_MAX + 2) // a frame's own array and map come on top of what it carries
+        Self::read(reader, DEPTH_MAX + 5) // a frame's own lists and maps come on top of what it carries
     }
 
     fn read(reader: &mut Reader<'_>, depth: usize) -> Result<Self, CodecError> {

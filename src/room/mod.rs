@@ -107,6 +107,8 @@ pub struct Room {
     empty_since: Option<Micros>,
     /// The script asked for the end.
     closing: bool,
+    /// Lines the script may still write in this second of ticks.
+    log_lines: u32,
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
 }
@@ -135,6 +137,7 @@ impl Room {
             effects: Effects::new(),
             empty_since: Some(now),
             closing: false,
+            log_lines: init.limits.lua_log_lines_per_second,
             limits: init.limits,
             metrics: init.metrics,
         };
@@ -279,8 +282,21 @@ impl Room {
         }
     }
 
-    fn log_script_error(&self, text: &str) {
-        tracing::warn!(module = %self.game.info().module, room = %self.name, tick = self.tick, "script error: {text}");
+    fn log_script_error(&mut self, text: &str) {
+        self.log(|room| {
+            tracing::warn!(module = %room.game.info().module, room = %room.name, tick = room.tick, "script error: {text}");
+        });
+    }
+
+    /// Writes a line for the script, or counts one that is too many.
+    fn log(&mut self, write: impl FnOnce(&Self)) {
+        match self.log_lines.checked_sub(1) {
+            Some(left) => {
+                self.log_lines = left;
+                write(self);
+            }
+            None => self.metrics.script_log_lines_dropped.add(1),
+        }
     }
 }
 

@@ -32,6 +32,9 @@ impl Room {
     pub fn step(&mut self, now: Micros) -> Result<Stepped, GameError> {
         self.tick += 1;
         self.metrics.room_ticks.add(1);
+        if self.tick.is_multiple_of(self.game.info().schema.tick_rate) {
+            self.log_lines = self.limits.lua_log_lines_per_second;
+        }
         self.gather(now)?;
         let begun = self.game.begin(self.tick, &mut self.effects);
         self.survive(begun)?;
@@ -208,7 +211,9 @@ impl Room {
             }
             Effect::Close => self.closing = true,
             Effect::Log { level: LogLevel::Info, text } => {
-                tracing::info!(module = %self.game.info().module, room = %self.name, tick, "{text}");
+                self.log(|room| {
+                    tracing::info!(module = %room.game.info().module, room = %room.name, tick, "{text}");
+                });
             }
             Effect::Log { level: LogLevel::Error, text } => self.log_script_error(&text),
         }

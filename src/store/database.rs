@@ -1,4 +1,5 @@
-//! The SQL: opening, migrations, and a function for each thing the store can do. rusqlite stops here.
+//! The SQL: opening, migrations, and a function for each thing the store can do; `admins` adds those of the panel.
+//! rusqlite stops here.
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io::ErrorKind;
@@ -14,7 +15,10 @@ pub(super) const FILE: &str = "airboat.sqlite";
 const LOCK: &str = "airboat.lock";
 
 /// In order; the number of the last one done stands in the file as `user_version`. Never changed once released.
-pub(super) const MIGRATIONS: &[(&str, &str)] = &[("0001_devices.sql", include_str!("migrations/0001_devices.sql"))];
+pub(super) const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_devices.sql", include_str!("migrations/0001_devices.sql")),
+    ("0002_admins.sql", include_str!("migrations/0002_admins.sql")),
+];
 
 const DAY_SECS: i64 = 86_400;
 
@@ -155,7 +159,6 @@ impl Database {
             .query_row([], |row| row.get(0))?)
     }
 
-    #[cfg(test)]
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }

@@ -1,8 +1,9 @@
 //! What is kept: SQLite behind a cheap handle. One writer thread owns the connection; the handle puts jobs into its
-//! bounded queue and never waits for room in it. `database` is the only place that speaks SQL.
+//! bounded queue and never waits for room in it. Only `database` and `admins` speak SQL.
 //!
 //! Rooms hand over owned bytes and go on; the front desk awaits answers.
 
+mod admins;
 mod database;
 mod writer;
 
@@ -19,6 +20,7 @@ use tokio::sync::oneshot;
 
 use crate::config::Limits;
 use crate::metrics::Metrics;
+pub use admins::{Admin, Note};
 use database::Database;
 pub use writer::StoreThread;
 use writer::{Ask, Job};

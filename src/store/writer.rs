@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use super::admins;
 use super::database::Database;
 use super::{HASH_BYTES, KEY_BYTES, StoreError};
 use crate::metrics::Metrics;
@@ -34,6 +35,8 @@ pub(super) enum Job {
         fresh: [u8; KEY_BYTES],
         reply: Ask<[u8; KEY_BYTES]>,
     },
+    /// What the panel keeps.
+    Admins(admins::Job),
     /// Everything queued before this is still done; then the thread ends.
     Stop,
     /// Holds the thread until the other end is dropped.
@@ -93,6 +96,8 @@ struct Writer {
 enum Due {
     Created(Ask<()>),
     Key(Ask<[u8; KEY_BYTES]>, [u8; KEY_BYTES]),
+    /// Of the panel: the question, and what it will be answered.
+    Flag(Ask<bool>, bool),
 }
 
 impl Due {
@@ -100,6 +105,7 @@ impl Due {
         match self {
             Self::Created(reply) => drop(reply.send(outcome)),
             Self::Key(reply, key) => drop(reply.send(outcome.map(|()| key))),
+            Self::Flag(reply, flag) => drop(reply.send(outcome.map(|()| flag))),
         }
     }
 }
@@ -170,6 +176,21 @@ impl Writer {
                 let result = begun.clone().and_then(|()| self.database.token_key(&fresh));
                 self.keep(reply, result, due, Due::Key);
             }
+            Job::Admins(job) => match job {
+                // Reading needs no commit.
+                admins::Job::Count { reply } => drop(reply.send(self.database.count_admins())),
+                admins::Job::Find { name, reply } => drop(reply.send(self.database.find_admin(&name))),
+                admins::Job::CreateFirst { admin, now_unix, reply } => {
+                    let result = begun.clone().and_then(|()| self.database.create_first_admin(&admin, now_unix));
+                    self.keep(reply, result, due, Due::Flag);
+                }
+                admins::Job::Note { note, rows_max, reply } => {
+                    let result = begun.clone().and_then(|()| self.database.note(&note, rows_max));
+                    self.keep(reply, result, due, |reply, ()| Due::Created(reply));
+                }
+                #[cfg(test)]
+                admins::Job::Notes { reply } => drop(reply.send(self.database.notes())),
+            },
             Job::Stop => {}
             #[cfg(test)]
             Job::Hold(until) => drop(until.blocking_recv()),

@@ -1,6 +1,7 @@
 //! Every way in, on loopback: that it lets a client in, that rubbish is refused and counted, and how it all ends.
 
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
+#![allow(clippy::print_stdout, reason = "seeds are printed")]
 
 mod clients;
 

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
+#![allow(unreachable_pub, reason = "each test is a crate of its own")]
+#![allow(clippy::print_stdout, reason = "seeds are printed")]
 
 pub mod game;
 pub mod live;

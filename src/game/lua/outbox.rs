@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mlua::{Lua, Table};
+use mlua::{Lua, LuaString, Table};
 
 use super::{documents::Marks, measure::Measure};
 use crate::{
@@ -59,11 +59,14 @@ impl Outbox {
         true
     }
 
-    /// The `host` table of the prelude. Errors come back as text and are raised there, with the module's line.
+    /// The `host` table of the prelude. What is wrong comes back as text and is raised there, with the module's line.
+    /// Nothing in here may answer with an `Err` or fail to convert an argument: mlua would make a userdata with a
+    /// finaliser of it, and the watchdog's hook does not go together with those.
     pub fn host(&self, lua: &Lua, marks: &Marks) -> mlua::Result<Table> {
         let host = lua.create_table()?;
         let (outbox, known) = (self.clone(), marks.clone());
-        let message = move |lua: &Lua, (to, name, data): (PlayerNumber, String, mlua::Value)| {
+        let message = move |lua: &Lua, (to, name, data): (PlayerNumber, LuaString, mlua::Value)| {
+            let name = name.to_string_lossy();
             let mut measure = Measure::default();
             let data = match known.read(lua, data, &mut measure)? {
                 Ok(data) => data,
@@ -76,16 +79,16 @@ impl Outbox {
         host.set("message", lua.create_function(message)?)?;
 
         let outbox = self.clone();
-        let log_line = move |_: &Lua, text: mlua::LuaString| {
+        let log_line = move |_: &Lua, text: LuaString| {
             outbox.push(log(LogLevel::Info, &text.to_string_lossy()), 0);
             Ok(())
         };
         host.set("log", lua.create_function(log_line)?)?;
 
         let outbox = self.clone();
-        let kick = move |_: &Lua, (player, reason): (PlayerNumber, Option<String>)| {
+        let kick = move |_: &Lua, (player, reason): (PlayerNumber, Option<LuaString>)| {
             if let Some(reason) = reason {
-                outbox.push(log(LogLevel::Info, &format!("player {player} kicked: {reason}")), 0);
+                outbox.push(log(LogLevel::Info, &format!("player {player} kicked: {}", reason.to_string_lossy())), 0);
             }
             outbox.push(Effect::Kick { player, reason: CloseReason::Kicked }, 0);
             Ok(())
@@ -93,7 +96,8 @@ impl Outbox {
         host.set("kick", lua.create_function(kick)?)?;
 
         let outbox = self.clone();
-        let role = move |_: &Lua, (player, role): (PlayerNumber, String)| {
+        let role = move |_: &Lua, (player, role): (PlayerNumber, LuaString)| {
+            let role = role.to_string_lossy();
             outbox.push(Effect::Role { player, role }, 0);
             Ok(())
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mlua::{FromLuaMulti, Function, IntoLuaMulti, Lua, Table, chunk::ChunkMode};
+use mlua::{FromLuaMulti, Function, IntoLuaMulti, Lua, LuaString, Table, chunk::ChunkMode};
 
 use super::{Settings, copier, documents::Marks, outbox::Outbox, watchdog::Guard};
 use crate::{game::GameError, protocol::Micros};
@@ -125,7 +125,8 @@ fn chunk(lua: &Lua, name: &str, source: &str) -> mlua::Result<Function> {
 /// nothing outside its folder can be reached and rooms never touch the disk.
 fn source_loader(lua: &Lua, module: &str, sources: &Arc<Sources>) -> mlua::Result<Function> {
     let (module, sources) = (module.to_owned(), sources.clone());
-    lua.create_function(move |lua, name: String| {
+    lua.create_function(move |lua, name: LuaString| {
+        let name = name.to_string_lossy();
         let path = name.replace('.', "/");
         let found = [format!("{path}.lua"), format!("{path}/init.lua")].into_iter().find(|p| sources.contains_key(p));
         let Some((path, source)) = found.and_then(|path| sources.get_key_value(&path)) else {

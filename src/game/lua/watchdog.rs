@@ -1,8 +1,8 @@
 //! The stop button: one thread that interrupts scripts which run past their CPU budget, compiled loops included.
 //!
 //! A thread that enters Lua arms its own slot; the watchdog looks at all slots every few milliseconds and, where a call
-//! has used up its budget, sets a count hook that raises at the next instruction. It sets it again until the call has
-//! returned, so a `pcall` in a loop does not help. Compiled code looks at hooks only when LuaJIT was built with
+//! has used up its budget, sets a count hook that raises at every instruction until the call has returned, so a `pcall`
+//! in a loop does not help. Compiled code looks at hooks only when LuaJIT was built with
 //! `LUAJIT_ENABLE_CHECKHOOK` (`.cargo/config.toml`); [`self_test`] proves it at start-up.
 #![allow(unsafe_code, reason = "hooks are set from another thread; thread CPU clocks are libc's")]
 #![allow(
@@ -199,8 +199,16 @@ fn look(watched: &mut Watched, slot: &Slot) -> (bool, bool) {
     state.stopped = true;
     let every: c_int = 1;
     // SAFETY: under the lock with `running` set, the VM is alive and inside its call. LuaJIT allows setting a hook from
-    // another thread for exactly this purpose; it only writes flags that the interpreter and compiled code poll.
-    unsafe { ffi::lua_sethook(state.running, Some(stop), ffi::LUA_MASKCOUNT, every) };
+    // another thread for exactly this purpose: it writes a byte of flags that the interpreter and compiled code poll.
+    // That byte also says "a hook is running", and both threads change it without a lock. So it is written here only
+    // while no hook is set and none can be running: a second write could put that flag back just after it was cleared,
+    // and no hook would ever fire again. (Finalisers set it too; nothing in our VMs has one while scripts run.) Where
+    // the VM's own write won, the hook is missing at the next look and set again.
+    unsafe {
+        if ffi::lua_gethookmask(state.running) & ffi::LUA_MASKCOUNT == 0 {
+            ffi::lua_sethook(state.running, Some(stop), ffi::LUA_MASKCOUNT, every);
+        }
+    }
     (true, true)
 }
 

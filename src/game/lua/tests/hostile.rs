@@ -7,13 +7,19 @@ fn settings(jit: bool) -> Settings {
     Settings { budgets: Budgets { callback_us: 15_000, load_us: 500_000, memory_bytes: 24 << 20 }, jit }
 }
 
-fn room(jit: bool, body: &str) -> Bench {
+fn room(body: &str) -> Bench {
+    let mut settings = settings(true);
+    settings.budgets.callback_us = patient().budgets.callback_us;
+    room_with(&settings, body)
+}
+
+fn room_with(settings: &Settings, body: &str) -> Bench {
     let main = module(&format!(
         "local plain = pcall
 function game.messages.go(room, player)\n{body}\nend
 function game.messages.fine(room) room.state.fine = true end"
     ));
-    let factory = LuaFactory::from_sources("test", [("main.lua".to_owned(), main)], &settings(jit)).unwrap();
+    let factory = LuaFactory::from_sources("test", [("main.lua".to_owned(), main)], settings).unwrap();
     let mut bench = Bench::with(factory.create_lua().unwrap());
     bench.join(1);
     bench
@@ -50,7 +56,7 @@ const LOOPS: &[(&str, &str)] = &[
 fn every_loop_is_stopped_and_reported() {
     for jit in [true, false] {
         for (name, body) in LOOPS {
-            let mut bench = room(jit, body);
+            let mut bench = room_with(&settings(jit), body);
             let result = bench.game.message(1, "go", &Value::Nil, Some(3), &mut bench.effects);
             assert_eq!(result, Err(GameError::Overrun("message")), "{name}, jit {jit}");
             let reply = bench.effects.iter().any(|effect| matches!(effect, Effect::Reply { result: Err(_), .. }));
@@ -65,7 +71,7 @@ fn every_loop_is_stopped_and_reported() {
 
 #[test]
 fn a_swallowed_overrun_is_still_one() {
-    let mut bench = room(true, "plain(function() while true do end end) return 'all is well'");
+    let mut bench = room_with(&settings(true), "plain(function() while true do end end) return 'all is well'");
     let result = bench.game.message(1, "go", &Value::Nil, None, &mut bench.effects);
     assert_eq!(result, Err(GameError::Overrun("message")));
 }
@@ -134,7 +140,7 @@ fn bombs_in_c_are_refused_before_they_start() {
         ("local t = setmetatable({}, {}) getmetatable(t).__index = t return t.x", "loop in gettable"),
         ("return string.format('%999999d', 1)", "invalid"),
     ] {
-        let mut bench = room(true, body);
+        let mut bench = room(body);
         let error = bench.run("go");
         assert!(error.contains(text), "{body}: {error:?} does not say {text:?}");
         assert_eq!(bench.run("fine"), "");
@@ -144,7 +150,6 @@ fn bombs_in_c_are_refused_before_they_start() {
 #[test]
 fn ordinary_patterns_work() {
     let mut bench = room(
-        true,
         r#"
   assert(("  hello world  "):match("^%s*(.-)%s*$") == "hello world")
   assert(("a,b,,c"):gsub(",", ";") == "a;b;;c")
@@ -166,7 +171,6 @@ fn ordinary_patterns_work() {
 #[test]
 fn there_is_no_way_out_of_the_sandbox() {
     let mut bench = room(
-        true,
         r#"
   for _, name in ipairs {
     "load", "loadstring", "loadfile", "dofile", "module", "getfenv", "setfenv", "newproxy", "gcinfo", "jit", "ffi", "debug",
@@ -208,7 +212,6 @@ fn there_is_no_way_out_of_the_sandbox() {
 #[test]
 fn a_module_without_globals_still_has_an_engine() {
     let mut bench = room(
-        true,
         r#"
   local pcall, assert, G, find, clear = pcall, assert, _G, string.find, function(t) for k in next, t do t[k] = nil end end
   local setmetatable, error = setmetatable, error
@@ -245,7 +248,6 @@ fn a_module_without_globals_still_has_an_engine() {
 #[test]
 fn a_tampered_walk_harms_nobody() {
     let mut bench = room(
-        true,
         r#"
   for i = 1, 10 do room:spawn("box", { x = i }) end
   for box in room:each("box") do if box.id % 2 == 0 then box:despawn() end end
@@ -274,7 +276,6 @@ fn bytecode_is_refused() {
 #[test]
 fn what_leaves_a_tick_is_capped() {
     let mut bench = room(
-        true,
         "for i = 1, 3000 do room:log(i) end local ok, why = pcall(room.broadcast, room, 'x') room.state.why = why player:kick()",
     );
     assert_eq!(bench.run("go"), "");
@@ -282,7 +283,7 @@ fn what_leaves_a_tick_is_capped() {
     assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Kick { .. })));
     bench.step();
     assert!(bench.state().get("why").text().unwrap().contains("in one tick"));
-    let mut bench = room(true, "local data = ('x'):rep(60000) while true do room:broadcast('x', data) end");
+    let mut bench = room("local data = ('x'):rep(60000) while true do room:broadcast('x', data) end");
     assert!(bench.run("go").contains("in one tick"));
     assert_eq!(bench.messages().len(), (1 << 20) / 60_005);
     bench.step();
@@ -292,7 +293,7 @@ fn what_leaves_a_tick_is_capped() {
 
 #[test]
 fn errors_cost_one_callback() {
-    let mut bench = room(true, "room.state.before = 1 error({ not_text = true })");
+    let mut bench = room("room.state.before = 1 error({ not_text = true })");
     let error = bench.game.message(1, "go", &Value::Nil, None, &mut bench.effects).unwrap_err();
     assert!(!error.is_fatal());
     assert_eq!(bench.run("fine"), "");

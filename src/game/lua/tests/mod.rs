@@ -6,6 +6,7 @@ mod documents;
 mod hostile;
 mod loading;
 mod tank8;
+mod warbattles;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,0 +1,3 @@
+export function Mark() {
+  return <img class="mark" src="icon.svg" alt="" width={28} height={28} />;
+}
