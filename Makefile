@@ -4,10 +4,11 @@ CARGO ?= cargo
 # TypeScript packages bring their own `npm test`.
 PACKAGES := $(patsubst %/package.json,%,$(wildcard admin/package.json clients/*/package.json))
 
-.PHONY: help test soak lint fmt deny bless tools packages
+.PHONY: help test soak lint fmt deny bless tools packages test-browser chromium
 
 help:
 	@echo "make test   everything that is quick: Rust workspace$(if $(PACKAGES),$(comma) $(PACKAGES))"
+	@echo "make test-browser   the pages in a real Chromium; part of make test"
 	@echo "make soak   the same tests with far larger numbers (minutes)"
 	@echo "make lint   formatting and clippy, warnings are errors"
 	@echo "make fmt    formats all Rust"
@@ -21,6 +22,23 @@ test: tools
 	then set -x; $(CARGO) nextest run --workspace --locked; \
 	else set -x; $(CARGO) test --workspace --locked; fi
 	@$(MAKE) --no-print-directory packages
+	@$(MAKE) --no-print-directory test-browser
+
+# People's way in: the pages the server carries, played in a real Chromium over each transport.
+test-browser: tools chromium
+	$(CARGO) build --locked --bin airboat
+	cd clients/web && npm ci --no-audit --no-fund && AIRBOAT_BIN=$$($(BINARY)) npm run test:play
+
+# Where cargo puts it, whatever CARGO_TARGET_DIR and the configuration say.
+BINARY = $(CARGO) metadata --manifest-path ../../Cargo.toml --no-deps --format-version 1 | \
+	node -p 'JSON.parse(require("fs").readFileSync(0)).target_directory + "/debug/airboat"'
+
+CHROMIUM ?= /usr/bin/chromium
+export CHROMIUM
+chromium:
+	@test -x "$(CHROMIUM)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -q && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium; } || \
+	{ echo "a Chromium is missing: apt-get install chromium, or name it in CHROMIUM"; exit 1; }
 
 # Not nextest: a soak is long by design, and its progress is worth seeing.
 soak: tools

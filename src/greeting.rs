@@ -1,7 +1,7 @@
 //! What the terminal shows once the server runs: where it can be reached, and a code for the phone.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use qrcode::{EcLevel, QrCode};
 
@@ -14,6 +14,14 @@ pub(crate) fn lan_addresses() -> Vec<IpAddr> {
         (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
     };
     [towards("0.0.0.0:0", "192.0.2.1:9"), towards("[::]:0", "[2001:db8::1]:9")].into_iter().flatten().collect()
+}
+
+/// The front page's address on each network; phones reach the IPv4 address on every home network, so those come first.
+pub(crate) fn lan_urls(port: u16, https_only: bool, addresses: &[IpAddr]) -> Vec<String> {
+    let scheme = if https_only { "https" } else { "http" };
+    let mut addresses = addresses.to_vec();
+    addresses.sort_by_key(IpAddr::is_ipv6);
+    addresses.iter().map(|ip| format!("{scheme}://{}/", SocketAddr::new(*ip, port))).collect()
 }
 
 /// Lines for a person at a terminal. `setup` is the secret of the link for the first admin: it stands behind the `#`,
@@ -68,6 +76,12 @@ fn code(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn phones_get_the_short_address_first() {
+        let addresses = ["2001:db8::7".parse().unwrap(), "192.168.1.7".parse().unwrap()];
+        assert_eq!(lan_urls(7777, false, &addresses), ["http://192.168.1.7:7777/", "http://[2001:db8::7]:7777/"]);
+    }
 
     #[test]
     fn both_addresses_are_shown() {

@@ -122,6 +122,7 @@ impl Server {
             udp,
             tls: config.tls != TlsMode::Off,
             hashes: tls.as_ref().map_or_else(|| watch::Sender::new(Vec::new()).subscribe(), Tls::hashes),
+            lan_urls: greeting::lan_urls(number, config.tls == TlsMode::Required, &addresses),
         };
         let polls = Polls::new(entrance.clone());
         let api = Api {

@@ -2,12 +2,15 @@
 //!
 //! Everything in here may be read by anyone from any page; `/metrics` asks for a token unless asked from this machine.
 
+mod pages;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse as _, Json, Response};
+use axum::response::{IntoResponse as _, Json, Response};
 use axum::routing::get;
 use axum::{Router, extract::Request};
 use serde::Deserialize;
@@ -41,6 +44,8 @@ pub struct Offer {
     pub tls: bool,
     /// SHA-256 of the development certificates, current first; empty with real ones.
     pub hashes: watch::Receiver<Vec<[u8; 32]>>,
+    /// The front page's addresses on this machine's networks, for phones.
+    pub lan_urls: Vec<String>,
 }
 
 pub fn router(api: Api) -> Router {
@@ -51,7 +56,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/name", get(name))
         .layer(middleware::from_fn_with_state(api.clone(), any_page));
     Router::new()
-        .route("/", get(home))
+        .merge(pages::router())
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
@@ -90,6 +95,8 @@ async fn connect(State(api): State<Api>, Extension(peer): Extension<Peer>, heade
     transports.push(json!({ "name": "http", "url": format!("{web}://{host}/poll") }));
     let hashes: Vec<String> =
         if udp { api.offer.hashes.borrow().iter().map(|hash| hex(hash)).collect() } else { Vec::new() };
+    // Who is far away has no use for them, and need not know this network.
+    let lan_urls: &[String] = if !peer.proxied && is_near(peer.ip) { &api.offer.lan_urls } else { &[] };
     Json(json!({
         "server": "airboat",
         "version": env!("CARGO_PKG_VERSION"),
@@ -97,6 +104,7 @@ async fn connect(State(api): State<Api>, Extension(peer): Extension<Peer>, heade
         "transports": transports,
         "udp": udp,
         "certificate_hashes": hashes,
+        "lan_urls": lan_urls,
     }))
 }
 
@@ -155,19 +163,6 @@ async fn metrics(State(api): State<Api>, Extension(peer): Extension<Peer>, heade
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], page).into_response()
 }
 
-async fn home(State(api): State<Api>, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Html<String> {
-    let host = host(&headers, peer.proxied).unwrap_or_else(|| format!("127.0.0.1:{}", api.offer.port));
-    let socket = if peer.https { "wss" } else { "ws" };
-    Html(format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\
-         <title>Airboat</title><style>body{{font:16px/1.5 system-ui;max-width:40em;margin:3em auto;padding:0 1em}}\
-         code{{background:#8882;padding:.1em .3em}}</style><h1>Airboat is running</h1>\
-         <p>Players connect to <code>{socket}://{host}/ws</code>; <a href=/api/v1/connect>/api/v1/connect</a> lists \
-         every way in.</p><p><a href=/api/v1/modules>Games</a> · <a href=/api/v1/rooms>open rooms</a> · \
-         <a href=/healthz>health</a> · <a href=/metrics>metrics</a></p></html>\n"
-    ))
-}
-
 /// The host the client used, with its port when it named one. It goes into URLs, so only what a host can hold passes.
 fn host(headers: &HeaderMap, proxied: bool) -> Option<String> {
     let forwarded = if proxied { headers.get("x-forwarded-host") } else { None };
@@ -181,6 +176,14 @@ fn host_name(host: &str) -> &str {
     match host.rfind(':') {
         Some(colon) if !host.ends_with(']') => &host[..colon],
         _ => host,
+    }
+}
+
+/// This machine or one on a network of its own.
+fn is_near(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
     }
 }
 
