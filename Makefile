@@ -4,11 +4,11 @@ CARGO ?= cargo
 # TypeScript packages bring their own `npm test`.
 PACKAGES := $(patsubst %/package.json,%,$(wildcard admin/package.json clients/*/package.json))
 
-.PHONY: help test soak lint fmt deny bless tools packages test-browser chromium
+.PHONY: help test soak lint fmt deny bless tools packages chromium
 
 help:
 	@echo "make test   everything that is quick: Rust workspace$(if $(PACKAGES),$(comma) $(PACKAGES))"
-	@echo "make test-browser   the pages in a real Chromium; part of make test"
+	@echo "make packages   clients and panel, in a real Chromium too; part of make test"
 	@echo "make soak   the same tests with far larger numbers (minutes)"
 	@echo "make lint   formatting and clippy, warnings are errors"
 	@echo "make fmt    formats all Rust"
@@ -22,15 +22,16 @@ test: tools
 	then set -x; $(CARGO) nextest run --workspace --locked; \
 	else set -x; $(CARGO) test --workspace --locked; fi
 	@$(MAKE) --no-print-directory packages
-	@$(MAKE) --no-print-directory test-browser
 
-# People's way in: the pages the server carries, played in a real Chromium over each transport.
-test-browser: tools chromium
+# Clients and panel: what is committed is what the sources build to, unit tests, and then the real thing: the server's own
+# pages in a real Chromium.
+packages: tools chromium
 	$(CARGO) build --locked --bin airboat
-	cd clients/web && npm ci --no-audit --no-fund && AIRBOAT_BIN=$$($(BINARY)) npm run test:play
+	@set -e; AIRBOAT_BIN=$$($(BINARY)); export AIRBOAT_BIN; for package in $(PACKAGES); do \
+		(set -ex; cd $$package; npm ci --no-audit --no-fund; npm test; npm run --if-present test:play); done
 
 # Where cargo puts it, whatever CARGO_TARGET_DIR and the configuration say.
-BINARY = $(CARGO) metadata --manifest-path ../../Cargo.toml --no-deps --format-version 1 | \
+BINARY = $(CARGO) metadata --no-deps --format-version 1 | \
 	node -p 'JSON.parse(require("fs").readFileSync(0)).target_directory + "/debug/airboat"'
 
 CHROMIUM ?= /usr/bin/chromium
@@ -64,6 +65,3 @@ tools:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: https://rustup.rs"; exit 1; }
 	@command -v cc >/dev/null || { echo "a C compiler is missing (LuaJIT and SQLite are built from source): apt-get install build-essential"; exit 1; }
 	@test -z "$(PACKAGES)" || command -v npm >/dev/null || { echo "npm is missing: https://nodejs.org, version 20 or newer"; exit 1; }
-
-packages:
-	@for package in $(PACKAGES); do (set -ex; cd $$package; npm ci --no-audit --no-fund; npm test) || exit 1; done
