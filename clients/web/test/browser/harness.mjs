@@ -26,7 +26,9 @@ function binary() {
 export async function startServer() {
   const folder = mkdtempSync(join(tmpdir(), "airboat-play-"));
   const args = ["--port", "0", "--data", join(folder, "data"), "--certs", join(folder, "certs")];
-  const child = spawn(binary(), [...args, "--modules", join(repository, "modules")], { cwd: folder });
+  // What is in the environment for us would be settings to it.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(AIRBOAT_|PORT$)/.test(key)));
+  const child = spawn(binary(), [...args, "--modules", join(repository, "modules")], { cwd: folder, env });
   let said = "";
   const url = await new Promise((done, failed) => {
     const hear = (text) => {
@@ -75,6 +77,7 @@ export function watchfulContexts(browser) {
         window.links = [];
         for (const name of ["WebTransport", "WebSocket"]) {
           const Real = window[name];
+          if (!Real) continue; // about:blank is no secure context
           window[name] = class extends Real {
             constructor(...args) {
               super(...args);
