@@ -97,7 +97,7 @@ export function attract(canvas: HTMLCanvasElement): void {
       return;
     }
     if (soldier.loaded > 1.2) return; // takes aim, then watches it fly
-    if (Math.hypot(dx, dy) < 8) [soldier.goalX, soldier.goalY] = [330 + random() * 470, 90 + random() * 160];
+    if (Math.hypot(dx, dy) < 8) [soldier.goalX, soldier.goalY] = [340 + random() * 360, 90 + random() * 160];
     soldier.heading = Math.round(Math.atan2(dy, dx) / (Math.PI / 4)) * (Math.PI / 4);
     soldier.moving = true;
     soldier.x += Math.cos(soldier.heading) * 52 * dt;

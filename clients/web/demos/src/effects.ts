@@ -61,10 +61,12 @@ export class Effects {
 
   /** A launcher or a gun goes off. */
   muzzle(x: number, y: number, heading: number): void {
-    this.#add("flash", x, y, 0.1, 9);
-    for (let i = 0; i < (this.calm ? 3 : 7); i++) {
-      const [a, v] = [heading + Math.PI + any(-0.6, 0.6), any(15, 60)];
-      this.#add("smoke", x, y, any(0.35, 0.7), any(2, 3.4), { vx: Math.cos(a) * v, vy: Math.sin(a) * v, grow: 9 });
+    // Behind it, so that whoever fires can be seen.
+    const [back, up] = [x - Math.cos(heading) * 17, y - Math.sin(heading) * 17];
+    this.#add("flash", back, up, 0.1, 7);
+    for (let i = 0; i < (this.calm ? 2 : 6); i++) {
+      const [a, v] = [heading + Math.PI + any(-0.6, 0.6), any(20, 80)];
+      this.#add("smoke", back, up, any(0.25, 0.55), any(1.6, 3), { vx: Math.cos(a) * v, vy: Math.sin(a) * v, grow: 8 });
     }
   }
 
@@ -147,7 +149,7 @@ export class Effects {
       c.globalAlpha = left;
       switch (p.kind) {
         case "smoke":
-          c.globalAlpha = left * 0.55;
+          c.globalAlpha = left * 0.42;
           c.fillStyle = `rgb(${colours.smoke})`;
           break;
         case "dust":

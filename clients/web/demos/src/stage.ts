@@ -11,6 +11,8 @@ const SMALLEST = 0.78;
 const FINEST = 2;
 /** Soldiers are drawn larger than life, as one has to tell eight directions apart. */
 const LARGER = 1.3;
+/** A rocket's trail begins this far from whoever fired it. */
+const CLEAR = 26;
 /** How far the camera goes beyond the fence. */
 const BEYOND = 44;
 const SIGHT = 190;
@@ -133,7 +135,7 @@ export class Stage {
   #look(dt: number, eye?: { x: number; y: number }): void {
     const along = (size: number, view: number, at: number) => {
       const half = view / this.#scale / 2;
-      return size + 2 * BEYOND <= half * 2 ? size / 2 : Math.max(half - BEYOND, Math.min(size - half + BEYOND, at));
+      return size + 24 <= half * 2 ? size / 2 : Math.max(half - BEYOND, Math.min(size - half + BEYOND, at));
     };
     const to = eye ?? { x: this.#cameraX, y: this.#cameraY };
     const [x, y] = [along(this.#field.width, this.#width, to.x), along(this.#field.height, this.#height, to.y)];
@@ -179,7 +181,7 @@ export class Stage {
   shot(x: number, y: number, heading: number): void {
     const nearest = [...this.#traces.values()].sort((a, b) => Math.hypot(a.x - x, a.y - y) - Math.hypot(b.x - x, b.y - y))[0];
     if (nearest && Math.hypot(nearest.x - x, nearest.y - y) < 30) [nearest.recoil, nearest.aim] = [5, heading];
-    this.effects.muzzle(x + Math.cos(heading) * 20, y + Math.sin(heading) * 20, heading + Math.PI);
+    this.effects.muzzle(x + Math.cos(heading) * 6, y + Math.sin(heading) * 6, heading + Math.PI);
   }
 
   #soldier(soldier: Soldier, dt: number): void {
@@ -214,6 +216,7 @@ export class Stage {
     const trace = this.#trace(rocket, heading);
     for (; trace.puffed < trace.way; trace.puffed += this.effects.calm ? 16 : 5) {
       const back = trace.way - trace.puffed + 9;
+      if (trace.puffed < CLEAR) continue;
       this.effects.trail(rocket.x - Math.cos(heading) * back, rocket.y - Math.sin(heading) * back, rocket.vx, rocket.vy);
     }
     sprites.shadow(this.#c, palette(), rocket.x + 4, rocket.y + 12, 7, 2.6, heading);

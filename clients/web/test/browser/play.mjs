@@ -327,6 +327,7 @@ async function screenshots() {
       await page.getByLabel("Your name").fill("Ann");
       await page.locator(".room").first().waitFor();
       await page.waitForFunction(() => document.querySelector("#qr svg"), null, WAIT);
+      await page.evaluate(() => document.activeElement.blur());
       await page.waitForTimeout(700);
       await page.screenshot({ path: join(folder, `front-${size}-${colorScheme}.png`), fullPage: true });
       await page.getByRole("link", { name: /lily pond/ }).click();
@@ -334,6 +335,7 @@ async function screenshots() {
       await hunts(page);
       await page.waitForTimeout(350);
       await page.screenshot({ path: join(folder, `play-${size}-${colorScheme}.png`) });
+      await page.evaluate(() => airboat.client.close());
       await context.close();
     }
   }
