@@ -173,7 +173,7 @@ impl Battle {
         self.bench.state().get("map").get("paths").list().unwrap().iter().map(numbers).collect()
     }
 
-    fn from_paths(&self, x: f64, y: f64) -> f64 {
+    fn distance_from_paths(&self, x: f64, y: f64) -> f64 {
         self.paths().iter().map(|path| from_path(path, x, y)).fold(f64::MAX, f64::min)
     }
 }
@@ -231,12 +231,12 @@ fn the_map_is_small_and_fits_together() {
     }
     for (name, room) in [("trees", 24.0), ("bushes", 20.0), ("spawns", 30.0)] {
         for place in battle.map(name).chunks_exact(2) {
-            let distance = battle.from_paths(place[0], place[1]);
+            let distance = battle.distance_from_paths(place[0], place[1]);
             assert!(distance >= room, "{name} {place:?} is {distance:.1} from a path");
         }
     }
     for pond in battle.map("ponds").chunks_exact(3) {
-        let distance = battle.from_paths(pond[0], pond[1]) - pond[2];
+        let distance = battle.distance_from_paths(pond[0], pond[1]) - pond[2];
         assert!(distance >= 14.0, "pond {pond:?} is {distance:.1} from a path");
     }
 }
@@ -357,7 +357,7 @@ fn a_rocket_fired_straight_at_a_tank_hits_it() {
         let quarters = tank.heading / (PI / 2.0);
         let on_path = |reach: f64| {
             let (x, y) = (tank.x + reach * tank.heading.cos(), tank.y + reach * tank.heading.sin());
-            (8.0..952.0).contains(&x) && (8.0..712.0).contains(&y) && battle.from_paths(x, y) < 0.3
+            (8.0..952.0).contains(&x) && (8.0..712.0).contains(&y) && battle.distance_from_paths(x, y) < 0.3
         };
         let alone = |other: &Seen| other.id == tank.id || (other.x - tank.x).hypot(other.y - tank.y) > 80.0;
         (quarters - quarters.round()).abs() < 0.001
@@ -461,7 +461,7 @@ fn tanks_keep_to_their_paths_and_look_ahead() {
     for _ in 0..1500 {
         battle.idle(1);
         for tank in battle.seen(TANK) {
-            assert!(battle.from_paths(tank.x, tank.y) < 0.3, "tank {} has left its path", tank.id);
+            assert!(battle.distance_from_paths(tank.x, tank.y) < 0.3, "tank {} has left its path", tank.id);
             if let Some(last) = before.insert(tank.id, tank) {
                 let moved = (tank.x - last.x).hypot(tank.y - last.y);
                 assert!((0.5..1.7).contains(&moved), "a tick is 4/3 units, not {moved}");
@@ -479,6 +479,7 @@ fn tanks_keep_to_their_paths_and_look_ahead() {
 /// Microseconds a tick: run with `cargo test --lib warbattles -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
+#[allow(clippy::disallowed_methods, reason = "it measures")]
 fn microseconds_a_tick() {
     let mut battle = Battle::new(8);
     let inputs: Vec<Vec<_>> = (0..3000)
