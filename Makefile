@@ -26,7 +26,7 @@ test: tools
 # Clients and panel: what is committed is what the sources build to, unit tests, and then the real thing: the server's own
 # pages in a real Chromium.
 packages: tools chromium
-	$(CARGO) build --locked --bin airboat
+	$(CARGO) test --workspace --locked --no-run # the very build that the tests ran, its binary included
 	@set -e; AIRBOAT_BIN=$$($(BINARY)); export AIRBOAT_BIN; for package in $(PACKAGES); do \
 		(set -ex; cd $$package; npm ci --no-audit --no-fund; npm test; npm run --if-present test:play); done
 

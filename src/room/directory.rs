@@ -20,7 +20,7 @@ use super::{
     Entry, Refused, RoomInit,
     desk::{Desk, Device},
     name,
-    worker::{self, Command, RoomId, RoomStatus, WorkerHandle},
+    worker::{self, Command, Herald, RoomId, RoomStatus, WorkerHandle},
 };
 use crate::{
     clock::Clock,
@@ -121,7 +121,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Directory {
     pub async fn new(init: DirectoryInit) -> Result<Self, crate::store::StoreError> {
         let key = TokenKey::new(&init.store.token_key().await?);
-        let start = |index| worker::start(index, init.limits.worker_inbox, init.clock, init.metrics.clone());
+        let herald = Herald::start(init.limits.worker_inbox);
+        let start =
+            |index| worker::start(index, init.limits.worker_inbox, init.clock, herald.clone(), init.metrics.clone());
         let (workers, threads) = (0..init.workers.max(1)).map(start).unzip();
         let inner = Inner {
             store: init.store,

@@ -12,7 +12,7 @@ pub mod replication;
 mod step;
 pub mod worker;
 
-use std::sync::Arc;
+use std::{sync::Arc, task::Waker};
 
 use crate::{
     config::Limits,
@@ -107,6 +107,8 @@ pub struct Room {
     empty_since: Option<Micros>,
     /// The script asked for the end.
     closing: bool,
+    /// Link tasks with something to write after this tick.
+    wakers: Vec<Waker>,
     /// Lines the script may still write in this second of ticks.
     log_lines: u32,
     limits: Arc<Limits>,
@@ -137,6 +139,7 @@ impl Room {
             effects: Effects::new(),
             empty_since: Some(now),
             closing: false,
+            wakers: Vec::new(),
             log_lines: init.limits.lua_log_lines_per_second,
             limits: init.limits,
             metrics: init.metrics,
@@ -178,6 +181,11 @@ impl Room {
     /// A hash of the documents, for tests and inspection.
     pub fn documents_hash(&self) -> u32 {
         self.documents.hash()
+    }
+
+    /// Whom the last tick gave something to write; wake them.
+    pub fn take_wakers(&mut self) -> Vec<Waker> {
+        std::mem::take(&mut self.wakers)
     }
 
     /// Takes a seat. The answer goes out with the next tick, complete with what `join` made.

@@ -238,6 +238,7 @@ impl Room {
                 Presence::Lost(_) if !self.members[index].awaits_join_answer => self.send_documents(index),
                 Presence::Lost(_) | Presence::Ended(_) => {}
             }
+            self.wakers.extend(self.members[index].session.waker());
         }
         self.documents.clear_changes();
     }

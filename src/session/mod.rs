@@ -9,9 +9,12 @@ mod link;
 mod rate;
 mod token;
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU32, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    task::Waker,
 };
 
 use bytes::Bytes;
@@ -194,7 +197,6 @@ impl Session {
     pub fn answer(&self, frame: Bytes, received: u32) {
         let resent = self.shared.lanes().answer(frame, received);
         self.shared.metrics.reliable_resent.add(resent as u64);
-        self.shared.waker.wake();
     }
 
     /// A numbered frame: `make` gets its number. Never waits; see the lane's policy in `lanes.rs`.
@@ -204,7 +206,6 @@ impl Session {
             self.shared.metrics.reliable_overflowed.add(1);
             self.shared.metrics.messages_lost.add(u64::from(lost));
         }
-        self.shared.waker.wake();
     }
 
     /// A frame without a number: lost with the link it was meant for.
@@ -226,7 +227,12 @@ impl Session {
         if self.shared.lanes().send_snapshot(frame) {
             self.shared.metrics.snapshots_replaced.add(1);
         }
-        self.shared.waker.wake();
+    }
+
+    /// Wakes the link task that waits for what `answer`, `send` and `send_snapshot` have put there. They do not wake it
+    /// themselves: a room hands over all its wakers at the end of its tick, so that threads are crossed once.
+    pub fn waker(&self) -> Option<Waker> {
+        self.shared.waker.take()
     }
 
     /// Tells pings where the room's clock stands.
