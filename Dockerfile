@@ -6,7 +6,8 @@ COPY .cargo .cargo
 COPY src src
 COPY modules modules
 COPY admin/dist admin/dist
-COPY clients/web clients/web
+COPY clients/web/dist clients/web/dist
+COPY clients/web/demos/dist clients/web/demos/dist
 COPY loadtest loadtest
 COPY README.md ./
 RUN cargo build --release --locked -p airboat && mkdir -p /empty/data /empty/certs
