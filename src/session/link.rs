@@ -203,11 +203,8 @@ impl Link {
                 shared.waker.wake();
             }
             ClientFrame::Bye(CloseReason::Left) => {
-                lanes.end(CloseReason::Left, CloseReason::Left.text());
                 drop(lanes);
-                shared.metrics.sessions_held.add(-1);
-                shared.metrics.sessions_closed.add(CloseReason::Left.number(), 1);
-                shared.waker.wake();
+                shared.end(CloseReason::Left, CloseReason::Left.text());
             }
             ClientFrame::Bye(reason) => {
                 lanes.close(reason, reason.text());

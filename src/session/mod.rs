@@ -87,6 +87,15 @@ impl Shared {
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Ends the session, from whichever end; it is counted once.
+    fn end(&self, reason: CloseReason, text: &str) {
+        if self.lanes().end(reason, text) {
+            self.metrics.sessions_held.add(-1);
+            self.metrics.sessions_closed.add(reason.number(), 1);
+        }
+        self.waker.wake();
+    }
 }
 
 /// The room's end. Cloning gives another handle on the same session.
@@ -249,11 +258,7 @@ impl Session {
 
     /// Ends the session: what is queued leaves first, then `bye`.
     pub fn end(&self, reason: CloseReason, text: &str) {
-        if self.shared.lanes().end(reason, text) {
-            self.shared.metrics.sessions_held.add(-1);
-            self.shared.metrics.sessions_closed.add(reason.number(), 1);
-        }
-        self.shared.waker.wake();
+        self.shared.end(reason, text);
     }
 
     pub fn ended(&self) -> Option<CloseReason> {

@@ -199,3 +199,14 @@ fn the_last_handle_of_a_link_detaches_it() {
     drop(other);
     assert_eq!(session.lost_since(), Some(NOW));
 }
+
+#[test]
+fn a_session_that_ends_twice_is_counted_once() {
+    let session = session();
+    let link = online(&session, Delivery::Ordered);
+    session.end(CloseReason::Kicked, CloseReason::Kicked.text());
+    assert_eq!(link.receive(ClientFrame::Bye(CloseReason::Left).encode(), NOW), Ok(None));
+    assert_eq!(session.ended(), Some(CloseReason::Kicked));
+    assert_eq!(session.shared.metrics.sessions_held.get(), 0);
+    assert_eq!(session.shared.metrics.sessions_closed.sum(), 1);
+}
