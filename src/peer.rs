@@ -14,24 +14,21 @@ pub struct Peer {
     pub proxied: bool,
 }
 
+impl Peer {
+    /// The host that was asked, with its port when one was named. A proxy's word for it counts as its other headers do.
+    pub fn host<'a>(self, host: Option<&'a str>, forwarded: Option<&'a str>) -> Option<&'a str> {
+        forwarded.filter(|_| self.proxied).or(host)
+    }
+}
+
 /// Addresses and networks whose forwarded headers are believed.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies(Vec<(IpAddr, u8)>);
 
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("trusted_proxies: {0:?} is no address or network such as 10.0.0.0/8")]
-pub struct ProxyError(String);
-
 impl Proxies {
-    pub fn parse(texts: &[String]) -> Result<Self, ProxyError> {
-        let one = |text: &String| {
-            let (address, bits) = text.split_once('/').map_or((text.as_str(), None), |(a, b)| (a, Some(b)));
-            let address: IpAddr = address.trim().parse().ok()?;
-            let widest = if address.is_ipv4() { 32 } else { 128 };
-            let bits = bits.map_or(Some(widest), |b| b.trim().parse().ok())?;
-            (bits <= widest).then_some((address, bits))
-        };
-        texts.iter().map(|text| one(text).ok_or_else(|| ProxyError(text.clone()))).collect::<Result<_, _>>().map(Self)
+    /// Each an address and how many of its first bits count.
+    pub fn new(networks: impl IntoIterator<Item = (IpAddr, u8)>) -> Self {
+        Self(networks.into_iter().collect())
     }
 
     pub fn trusts(&self, ip: IpAddr) -> bool {
@@ -82,21 +79,47 @@ fn address(text: &str) -> Option<IpAddr> {
     text.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
-/// Whether a page of this origin may play. No list means any; no origin means no browser.
-pub fn origin_allowed(allowed: &[String], origin: Option<&str>) -> bool {
+/// Whether a page of this origin may play, of a server that was asked as `host`. No list means any, no origin means no
+/// browser, and the server's own pages always may.
+pub fn origin_allowed(allowed: &[impl AsRef<str>], origin: Option<&str>, host: Option<&str>) -> bool {
     match origin {
         None => true,
         Some(origin) => {
-            allowed.is_empty() || allowed.iter().any(|a| a.trim_end_matches('/').eq_ignore_ascii_case(origin))
+            allowed.is_empty() || is_listed(allowed, origin) || host.is_some_and(|host| is_same_place(origin, host))
         }
     }
 }
 
-/// What `Access-Control-Allow-Origin` should say, if anything.
-pub fn allow_origin<'a>(allowed: &[String], origin: Option<&'a str>) -> Option<&'a str> {
+fn is_listed(allowed: &[impl AsRef<str>], origin: &str) -> bool {
+    allowed.iter().any(|a| a.as_ref().eq_ignore_ascii_case(origin))
+}
+
+/// Whether a page of this origin came from where its request goes. Not by the scheme: the page may have come over http,
+/// where WebTransport is always https, and a proxy that nobody has told us of may have ended its TLS.
+fn is_same_place(origin: &str, host: &str) -> bool {
+    let usual = match origin.split_once("://") {
+        Some(("https", _)) => "443",
+        Some(("http", _)) => "80",
+        _ => return false,
+    };
+    let split = |place: &str| {
+        let (name, port) = match place.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => (name, port),
+            _ => (place, usual),
+        };
+        // Pages at localhost are sent to the number for WebTransport.
+        let name = if name.eq_ignore_ascii_case("localhost") { "127.0.0.1" } else { name };
+        (name.to_ascii_lowercase(), port.to_owned())
+    };
+    let place = origin.split_once("://").map_or("", |(_, place)| place);
+    !place.is_empty() && split(place) == split(host)
+}
+
+/// What `Access-Control-Allow-Origin` should say, if anything; the server's own pages need no leave.
+pub fn allow_origin<'a>(allowed: &[impl AsRef<str>], origin: Option<&'a str>) -> Option<&'a str> {
     match origin {
         _ if allowed.is_empty() => Some("*"),
-        Some(origin) if origin_allowed(allowed, Some(origin)) => Some(origin),
+        Some(origin) if is_listed(allowed, origin) => Some(origin),
         _ => None,
     }
 }
@@ -105,8 +128,8 @@ pub fn allow_origin<'a>(allowed: &[String], origin: Option<&'a str>) -> Option<&
 mod tests {
     use super::*;
 
-    fn proxies(texts: &[&str]) -> Proxies {
-        Proxies::parse(&texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>()).unwrap()
+    fn proxies(networks: &[(&str, u8)]) -> Proxies {
+        Proxies::new(networks.iter().map(|(address, bits)| (ip(address), *bits)))
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -115,21 +138,19 @@ mod tests {
 
     #[test]
     fn networks_are_matched() {
-        let p = proxies(&["10.0.0.0/8", "192.0.2.7", "fd00::/8"]);
+        let p = proxies(&[("10.0.0.0", 8), ("192.0.2.7", 32), ("fd00::", 8)]);
         for inside in ["10.1.2.3", "192.0.2.7", "fd12::1"] {
             assert!(p.trusts(ip(inside)), "{inside}");
         }
         for outside in ["11.0.0.1", "192.0.2.8", "fe80::1"] {
             assert!(!p.trusts(ip(outside)), "{outside}");
         }
-        assert!(Proxies::parse(&["10.0.0.0/33".to_owned()]).is_err());
-        assert!(Proxies::parse(&["proxy".to_owned()]).is_err());
-        assert!(proxies(&["0.0.0.0/0"]).trusts(ip("8.8.8.8")));
+        assert!(proxies(&[("0.0.0.0", 0)]).trusts(ip("8.8.8.8")));
     }
 
     #[test]
     fn forwarded_headers_count_from_proxies_only() {
-        let p = proxies(&["10.0.0.0/8"]);
+        let p = proxies(&[("10.0.0.0", 8)]);
         let seen = |socket: &str, headers: &[&'static str]| {
             p.peer(ip(socket), false, headers.iter().copied(), ["https"].into_iter())
         };
@@ -143,10 +164,52 @@ mod tests {
 
     #[test]
     fn origins() {
-        let list = ["https://play.example.org".to_owned()];
-        assert!(origin_allowed(&[], Some("https://anywhere")));
-        assert!(origin_allowed(&list, None));
-        assert!(origin_allowed(&list, Some("https://play.example.org")));
-        assert!(!origin_allowed(&list, Some("https://play.example.org.evil")));
+        let list = ["https://play.example.org"];
+        assert!(origin_allowed(&[""; 0], Some("https://anywhere"), None));
+        assert!(origin_allowed(&list, None, None));
+        assert!(origin_allowed(&list, Some("https://play.example.org"), Some("airboat.example.org")));
+        assert!(!origin_allowed(&list, Some("https://play.example.org.evil"), Some("airboat.example.org")));
+        assert!(!origin_allowed(&list, Some("null"), Some("null")));
+        assert_eq!(allow_origin(&list, Some("https://play.example.org")), Some("https://play.example.org"));
+        assert_eq!(allow_origin(&list, Some("https://evil.example")), None);
+    }
+
+    #[test]
+    fn the_servers_own_pages_may_always_play() {
+        let list = ["https://play.example.org"];
+        for (origin, host) in [
+            ("http://192.0.2.7:7777", "192.0.2.7:7777"),
+            ("http://Airboat.example:7777", "airboat.example:7777"),
+            ("http://[::1]:7777", "[::1]:7777"),
+            ("http://[::1]", "[::1]"),
+            ("https://airboat.example", "airboat.example"),
+            ("https://airboat.example", "airboat.example:443"),
+            ("http://airboat.example", "airboat.example:80"),
+            // WebTransport from a page at localhost.
+            ("http://localhost:7777", "127.0.0.1:7777"),
+        ] {
+            assert!(origin_allowed(&list, Some(origin), Some(host)), "{origin} {host}");
+        }
+        for (origin, host) in [
+            ("http://evil.example:7777", "192.0.2.7:7777"),
+            ("http://192.0.2.7:8080", "192.0.2.7:7777"),
+            ("http://192.0.2.7", "192.0.2.7:7777"),
+            ("https://airboat.example", "airboat.example:80"),
+            ("https://airboat.example.evil", "airboat.example"),
+            ("file://airboat.example", "airboat.example"),
+            ("http://", ""),
+            ("null", "null"),
+        ] {
+            let allowed = origin_allowed(&list, Some(origin), Some(host));
+            assert!(!allowed, "{origin} {host}");
+        }
+    }
+
+    #[test]
+    fn a_proxys_word_for_the_host_counts_when_it_is_trusted() {
+        let peer = |proxied| Peer { ip: ip("192.0.2.7"), https: false, proxied };
+        assert_eq!(peer(true).host(Some("inside"), Some("outside")), Some("outside"));
+        assert_eq!(peer(true).host(Some("inside"), None), Some("inside"));
+        assert_eq!(peer(false).host(Some("inside"), Some("outside")), Some("inside"));
     }
 }

@@ -3,27 +3,33 @@
 
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{interval, timeout};
+use tokio::time::{Instant, interval, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin, AdminError, AdminInit};
 use crate::api::{self, Api, Offer};
 use crate::clock::Clock;
 use crate::config::{Config, JitMode, TlsMode, UdpMode};
+use crate::game::lua::modules::{Change, Folders};
 use crate::game::{Budgets, GameFactory, lua};
 use crate::greeting;
 use crate::metrics::Metrics;
-use crate::peer::{Proxies, ProxyError};
+use crate::peer::Proxies;
 use crate::room::directory::{Directory, DirectoryInit};
 use crate::store::{Store, StoreError, StoreThread};
 use crate::transport::listen::{ListenError, Parting, Port};
 use crate::transport::poll::Polls;
 use crate::transport::tls::Tls;
 use crate::transport::{self, CertificateError, Entrance};
+
+/// How often the folder of modules is looked at. Two looks that agree make a change, so saving a file takes up to a second.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Why the server could not start or stop. One clear line each.
 #[derive(Debug, thiserror::Error)]
@@ -36,8 +42,6 @@ pub enum ServerError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Admin(#[from] AdminError),
-    #[error(transparent)]
-    Proxies(#[from] ProxyError),
     #[error(
         "lua.jit = \"require\", but this build cannot stop a compiled loop; build with the project's .cargo/config.toml"
     )]
@@ -81,21 +85,41 @@ impl Server {
     /// Starts with the modules of `config.modules`; one that is broken is named and skipped.
     pub async fn start(config: Config) -> Result<Self, ServerError> {
         let settings = lua_settings(&config)?;
-        let (games, problems) = lua::modules::discover_with(Some(&config.modules), &settings);
-        for problem in problems {
-            tracing::error!("{problem}");
+        let folder = config.modules.clone();
+        if !folder.is_dir() {
+            let (games, problems) = lua::modules::discover_with(None, &settings);
+            problems.iter().for_each(|problem| tracing::error!("{problem}"));
+            return Self::start_with(config, games).await;
         }
-        Self::start_with(config, games).await
+        // Looked at before it is read: what changes in between is read again.
+        let folders = Folders::new(&folder);
+        let (mut games, mut broken) = (Vec::new(), Vec::new());
+        for (module, path) in folders.all() {
+            match lua::modules::load(&path, &settings) {
+                Ok(game) => games.push(game),
+                Err(why) => broken.push((module, why)),
+            }
+        }
+        let mut server = Self::begin(config, games, false).await?;
+        broken.iter().for_each(|(module, why)| server.directory.broken(module, why));
+        let watcher = Watcher { directory: server.directory.clone(), settings };
+        let closing = server.entrance.closing.clone();
+        server.listeners.push(tokio::spawn(async move { watcher.run(folders, closing).await }));
+        Ok(server)
     }
 
-    /// Starts with these games. Opens the port, the database and the rooms' workers, in this order: what fails most often
-    /// fails first.
+    /// Starts with these games, which never change.
     pub async fn start_with(config: Config, games: Vec<Arc<dyn GameFactory>>) -> Result<Self, ServerError> {
+        Self::begin(config, games, true).await
+    }
+
+    /// Opens the port, the database and the rooms' workers, in this order: what fails most often fails first.
+    async fn begin(config: Config, games: Vec<Arc<dyn GameFactory>>, bundled: bool) -> Result<Self, ServerError> {
         let config = Arc::new(config);
         let limits = Arc::new(config.limits.clone());
         let metrics: Arc<Metrics> = Arc::default();
         let clock = Clock::default();
-        let proxies = Proxies::parse(&config.trusted_proxies)?;
+        let proxies = Proxies::new(config.trusted_proxies.iter().map(|network| (network.address, network.bits)));
         let udp = config.udp != UdpMode::Off;
         let port = Port::bind(config.port, udp, &limits)?;
         let number = port.number();
@@ -108,6 +132,7 @@ impl Server {
         let directory = Directory::new(DirectoryInit {
             store: store.clone(),
             factories: games,
+            bundled,
             workers: config.workers,
             clock,
             seed: getrandom::u64().map_err(ServerError::Random)?,
@@ -187,13 +212,13 @@ impl Server {
 
     /// Takes everything down in order, within `limits.shutdown_secs`.
     pub async fn shutdown(self) -> Result<(), ServerError> {
-        let deadline = Duration::from_secs(self.entrance.config.limits.shutdown_secs);
+        let deadline = Instant::now() + Duration::from_secs(self.entrance.config.limits.shutdown_secs);
         let stage = watch::Sender::new("the listeners");
-        let ended = timeout(deadline, self.take_down(&stage)).await;
+        let ended = timeout_at(deadline, self.take_down(&stage, deadline)).await;
         ended.map_err(|_| ServerError::Hung(*stage.borrow()))
     }
 
-    async fn take_down(self, stage: &watch::Sender<&'static str>) {
+    async fn take_down(self, stage: &watch::Sender<&'static str>, deadline: Instant) {
         let Self { directory, entrance, udp, store, unready, listeners, .. } = self;
         let flush = Duration::from_secs(entrance.config.limits.shutdown_flush_secs);
         // 1. Nobody new. Health checks have seen it by the time the rooms have ended.
@@ -214,10 +239,53 @@ impl Server {
             let _ = timeout(flush, udp.close()).await;
         }
         entrance.links.wait().await;
-        // 4. What the rooms handed over is written.
+        // 4. What the rooms handed over is written, as far as the time goes; the last transaction and the file's end need
+        // some of it too.
         stage.send_replace("the database");
         drop(directory);
-        let _ = tokio::task::spawn_blocking(move || store.finish()).await;
+        let patience = deadline.saturating_duration_since(Instant::now()) * 3 / 4;
+        let _ = tokio::task::spawn_blocking(move || store.finish(patience)).await;
+    }
+}
+
+/// Brings what changes in the folder of modules to the directory.
+struct Watcher {
+    directory: Directory,
+    settings: lua::Settings,
+}
+
+impl Watcher {
+    /// By looking, as containers' mounts do not tell of changes.
+    async fn run(self, mut folders: Folders, closing: CancellationToken) {
+        let mut every = interval(LOOK_EVERY);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = closing.cancelled() => return,
+                _ = every.tick() => {}
+            }
+            let looked = tokio::task::spawn_blocking(move || (folders.changes(), folders)).await;
+            let Ok((changes, same)) = looked else { return };
+            folders = same;
+            for change in changes {
+                match change {
+                    Change::Changed { module, folder } => self.load(module, folder).await,
+                    Change::Removed { module } => self.directory.remove_module(&module),
+                }
+            }
+        }
+    }
+
+    /// On the loader's thread: reading and checking a module may take half a second.
+    async fn load(&self, module: String, folder: PathBuf) {
+        let settings = self.settings.clone();
+        let loaded = self.directory.loader().run(move || lua::modules::load(&folder, &settings)).await;
+        match loaded {
+            Ok(Some(Ok(factory))) => drop(self.directory.offer(factory).await),
+            Ok(Some(Err(why))) => self.directory.broken(&module, &why),
+            Ok(None) => self.directory.broken(&module, "loading it panicked"),
+            Err(_) => self.directory.broken(&module, "the loader is busy; save it again"),
+        }
     }
 }
 
@@ -229,6 +297,7 @@ fn lua_settings(config: &Config) -> Result<lua::Settings, ServerError> {
         load_us: limits.lua_load_ms * 1000,
         memory_bytes: limits.lua_memory_mb << 20,
     };
+    lua::heap::give_back_freed_memory();
     let stoppable = config.lua.jit == JitMode::Off || lua::watchdog::self_test();
     if !stoppable && config.lua.jit == JitMode::Require {
         return Err(ServerError::Jit);
@@ -238,7 +307,8 @@ fn lua_settings(config: &Config) -> Result<lua::Settings, ServerError> {
             "this build cannot stop a compiled Lua loop: rooms run with the JIT off, three to four times slower"
         );
     }
-    Ok(lua::Settings { budgets, jit: stoppable && config.lua.jit != JitMode::Off })
+    let room = lua::RoomLimits::new(limits);
+    Ok(lua::Settings { budgets, jit: stoppable && config.lua.jit != JitMode::Off, room })
 }
 
 /// Once a second: links and sessions whose time is over.

@@ -280,7 +280,7 @@ async fn other_pages_can_do_nothing() {
 
 #[tokio::test]
 async fn the_cookie_is_a_good_one_and_logout_ends_it() {
-    let proxied = |config: &mut Config| config.trusted_proxies = vec!["127.0.0.1".to_owned()];
+    let proxied = |config: &mut Config| config.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
     let place = Place::new("cookie", proxied).await;
     let mut browser = Browser::new(place.server.addr());
     browser.extra = "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n".to_owned();
@@ -307,7 +307,7 @@ async fn the_cookie_is_a_good_one_and_logout_ends_it() {
 
 #[tokio::test]
 async fn plain_http_from_elsewhere_is_refused() {
-    let proxied = |config: &mut Config| config.trusted_proxies = vec!["127.0.0.1".to_owned()];
+    let proxied = |config: &mut Config| config.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
     let place = Place::new("plain", proxied).await;
     let mut browser = Browser::new(place.server.addr());
     browser.extra = "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: http\r\n".to_owned();

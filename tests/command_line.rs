@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -56,6 +57,11 @@ fn bad_arguments_are_one_line() {
         (&["--port", "many"], "invalid value 'many' for '--port <N>': invalid digit found in string"),
         (&["--tls", "perhaps"], "invalid value 'perhaps' for '--tls <MODE>': it is off, both or required"),
         (&["dance"], "unrecognized subcommand 'dance'"),
+        (
+            &["module"],
+            "'airboat module' requires a subcommand but one was not provided; [subcommands: new, check, test, help]",
+        ),
+        (&["module", "check"], "the following required arguments were not provided: <PATH>"),
     ] {
         let output = airboat(&folder.0, arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2));
@@ -75,6 +81,44 @@ fn bad_settings_are_one_line() {
     let output = airboat(&folder.0, &["--config", "missing.toml"]).output().unwrap();
     assert_eq!(refusal(&output), "airboat: missing.toml: No such file or directory (os error 2)");
     assert!(!folder.0.join("data").exists());
+}
+
+/// What `serve` refuses, `check-config` refuses too, and in the same words.
+#[test]
+fn settings_that_cannot_be_read_are_refused_by_both_commands() {
+    let folder = Folder::new("values");
+    let network = "is no address or network such as 10.0.0.0/8";
+    let origin = "is no origin such as https://play.example.org";
+    let level = "is no level (off, error, warn, info, debug, trace), nor a part's, as in airboat=debug";
+    for (key, value, expected) in [
+        ("trusted_proxies", "10.0.0.0/99", network),
+        ("trusted_proxies", "proxy.example.org", network),
+        ("allowed_origins", "foo", origin),
+        ("allowed_origins", "play.example.org", origin),
+        ("log", "shout", level),
+        ("log", "airboat=loud", level),
+    ] {
+        let variable = format!("AIRBOAT_{}", key.to_uppercase());
+        for command in ["check-config", "serve"] {
+            let output = airboat(&folder.0, &[command, "--port", "0"]).env(&variable, value).output().unwrap();
+            assert_eq!(refusal(&output), format!("airboat: {variable}: {key}: {value:?} {expected}"));
+        }
+    }
+    assert!(!folder.0.join("data").exists());
+}
+
+#[test]
+fn a_missing_folder_of_modules_is_one_line_where_it_was_named() {
+    let folder = Folder::new("modules");
+    for command in ["check-config", "serve"] {
+        let output = airboat(&folder.0, &[command, "--port", "0", "--modules", "moduels"]).output().unwrap();
+        assert_eq!(refusal(&output), "airboat: --modules: there is no folder moduels");
+    }
+    // The usual folder may be missing, also where the output of check-config names it.
+    let shown = airboat(&folder.0, &["check-config"]).output().unwrap();
+    std::fs::write(folder.0.join("shown.toml"), shown.stdout).unwrap();
+    let output = airboat(&folder.0, &["check-config", "--config", "shown.toml"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
 #[test]
@@ -117,6 +161,48 @@ fn a_damaged_database_is_one_line() {
     assert!(line.starts_with("airboat: data/airboat.sqlite is damaged"), "{line}");
 }
 
+#[test]
+fn a_new_module_passes_its_check_and_its_tests() {
+    let folder = Folder::new("module");
+    let run = |arguments: &[&str]| airboat(&folder.0, arguments).output().unwrap();
+    let made = run(&["module", "new", "star-catcher"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    assert!(text(&made.stdout).contains("http://localhost:7777/play/?module=star-catcher"), "{}", text(&made.stdout));
+    let check = run(&["module", "check", "modules/star-catcher"]);
+    assert!(check.status.success(), "{}{}", text(&check.stdout), text(&check.stderr));
+    assert!(text(&check.stdout).lines().count() <= 24, "one screen: {}", text(&check.stdout));
+    let test = run(&["module", "test", "modules/star-catcher", "--json"]);
+    assert!(test.status.success(), "{}{}", text(&test.stdout), text(&test.stderr));
+    assert!(text(&test.stdout).starts_with("{\"module\":\"star-catcher\""), "{}", text(&test.stdout));
+
+    let line = refusal(&run(&["module", "new", "star-catcher"]));
+    assert_eq!(line, "airboat: modules/star-catcher is there already; nothing was changed");
+    let line = refusal(&run(&["module", "new", "../Star"]));
+    assert_eq!(line, "airboat: ../Star: a module's folder is named with a-z, 0-9, _ and -, at most 32");
+    let line = refusal(&run(&["module", "check", "modules/star"]));
+    assert!(line.starts_with("airboat: modules/star: "), "{line}");
+}
+
+#[test]
+fn a_module_with_a_fault_fails_its_check_and_its_tests() {
+    let folder = Folder::new("fault");
+    let module = folder.0.join("modules/faulty");
+    std::fs::create_dir_all(&module).unwrap();
+    let main = "local n = 0\nreturn { tick = function(room)\n  n = n + 1\n  room.state.n = n\nend }\n";
+    std::fs::write(module.join("main.lua"), main).unwrap();
+    std::fs::write(module.join("test.lua"), "return { wrong = function(t)\n  t:equal(1, 2)\nend }\n").unwrap();
+    let run = |arguments: &[&str]| airboat(&folder.0, arguments).output().unwrap();
+    let check = run(&["module", "check", "modules/faulty"]);
+    assert_eq!(check.status.code(), Some(1));
+    assert!(text(&check.stdout).contains("room.state.n is 51, and 1 after the reload"), "{}", text(&check.stdout));
+    let test = run(&["module", "test", "modules/faulty"]);
+    assert_eq!(test.status.code(), Some(1));
+    assert!(text(&test.stdout).contains("faulty/test.lua:2: got      1"), "{}", text(&test.stdout));
+    std::fs::write(module.join("main.lua"), "return { tik = 1 }\n").unwrap();
+    let check = run(&["module", "check", "modules/faulty"]);
+    assert_eq!(text(&check.stderr), "airboat: faulty/main.lua:1: tik: no such setting; did you mean tick?\n");
+}
+
 #[cfg(unix)]
 #[test]
 fn signals_end_it_cleanly() {
@@ -133,6 +219,49 @@ fn signals_end_it_cleanly() {
         // Closed cleanly: the write-ahead log is folded into the file.
         assert!(!data.join("airboat.sqlite-wal").exists(), "{signal}");
     }
+}
+
+/// Another process holds the database for longer than the shutdown may take: it ends nonetheless, and says what hung.
+#[cfg(unix)]
+#[test]
+fn what_hangs_does_not_keep_the_process() {
+    let folder = Folder::new("hung");
+    std::fs::write(folder.0.join("a.toml"), "[limits]\nshutdown_secs = 1\nstore_busy_ms = 60000\n").unwrap();
+    let data = folder.0.join("data");
+    let arguments = ["--config", "a.toml", "--port", "0", "--data", "data"];
+    let mut server = airboat(&folder.0, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut greeting = BufReader::new(server.stdout.take().unwrap());
+    let mut port = None;
+    while port.is_none() {
+        let mut line = String::new();
+        assert!(greeting.read_line(&mut line).unwrap() > 0, "it ended by itself");
+        let digits = line.split_once("127.0.0.1:").map(|(_, end)| end.chars().take_while(char::is_ascii_digit));
+        port = digits.and_then(|digits| digits.collect::<String>().parse::<u16>().ok());
+    }
+    let holder = rusqlite::Connection::open(data.join("airboat.sqlite")).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // A new device must be written down.
+    let ask = |request: String| {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port.unwrap())).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    };
+    let hello = r#"{"hello": {"name": "ann"}}"#;
+    let length = hello.len();
+    let _stranger = ask(format!("POST /poll HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{hello}"));
+    let mut metrics = String::new();
+    while !metrics.contains("airboat_store_queue_length 1\n") {
+        metrics.clear();
+        ask("GET /metrics HTTP/1.0\r\nhost: localhost\r\n\r\n".into()).read_to_string(&mut metrics).unwrap();
+    }
+    let sent = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let output = server.wait_with_output().unwrap();
+    let line = refusal(&output);
+    assert!(line.starts_with("airboat: shutting down took longer than limits.shutdown_secs: "), "{line}");
+    // It has not waited until the database gave up.
+    assert!(!text(&output.stderr).contains("nothing was kept"), "{}", text(&output.stderr));
+    drop(holder);
 }
 
 #[cfg(unix)]

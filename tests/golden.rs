@@ -174,6 +174,36 @@ fn snapshots(schema: &Schema) -> (Vec<Json>, Vec<u8>) {
     (frames, first)
 }
 
+/// What a client holds who cannot be told everything: after the join answer, a state without bullet 3, one in which tank 1
+/// has stood still meanwhile, and then everything again.
+fn partial_snapshots(schema: &Schema) -> Vec<Json> {
+    let story = story(schema);
+    let (mut without, mut stale) = (story[1].1.clone(), story[2].1.clone());
+    without.classes[0] = World::empty(schema).classes[0].clone();
+    for (column, values) in without.classes[1].values.iter().enumerate() {
+        stale.classes[1].values[column][0] = values[0];
+    }
+    let nothing = World::empty(schema);
+    let steps = [
+        (101, &without, Some(100), &story[0].1, true),
+        (102, &stale, Some(101), &without, true),
+        (104, &story[3].1, Some(102), &stale, false),
+        (105, &without, None, &nothing, true),
+    ];
+    let mut frames = Vec::new();
+    for (tick, world, baseline, base, partial) in steps {
+        let mut body = Vec::new();
+        delta::encode(&mut body, schema, base, world, tick);
+        let head = snapshot::head(0xfeed_beef, tick, baseline, partial, InputReport::default());
+        let frame = [&head[..], &body].concat();
+        frames.push(json!({
+            "bytes": hex(&frame), "tick": tick, "baseline": baseline, "partial": partial,
+            "world": world_json(schema, world), "hash": hash::world(world),
+        }));
+    }
+    frames
+}
+
 fn joined(schema: &Schema, key: Vec<u8>) -> Joined {
     let state = Value::map([
         ("score", Value::map([("1", 3.0.into())])),
@@ -217,7 +247,7 @@ fn document_story(mirror: &mut Mirror) -> Vec<Json> {
     let mut frames = Vec::new();
     for (number, (name, operations)) in steps.into_iter().enumerate() {
         let number = number as u32 + 1;
-        let bytes = message::document(number, 100 + number, name, &operations);
+        let bytes = message::document(number, 100 + number, &message::document_body(name, operations.iter()));
         mirror.patch(name, &operations).unwrap();
         frames.push(json!({
             "bytes": hex(&bytes), "number": number, "tick": 100 + number, "name": name,
@@ -340,6 +370,7 @@ fn vectors() -> Json {
             "schema": plain(&schema.to_value()), "documents": plain(&joined.documents),
         },
         "snapshots": snapshots,
+        "partial_snapshots": partial_snapshots(&schema),
         "documents": document_story(&mut mirror),
         "reasons": CloseReason::ALL.iter().map(|r| json!([r.number(), r.text(), r.come_back()])).collect::<Vec<_>>(),
     })
@@ -359,6 +390,24 @@ fn golden_vectors_are_what_this_code_writes() {
     );
 }
 
+fn unhex(vector: &Json) -> Vec<u8> {
+    let bytes = vector["bytes"].as_str().unwrap();
+    (0..bytes.len() / 2).map(|i| u8::from_str_radix(&bytes[2 * i..2 * i + 2], 16).unwrap()).collect()
+}
+
+#[test]
+fn the_mirror_knows_what_is_partial() {
+    let schema = schema();
+    let (_, key) = snapshots(&schema);
+    let mut mirror = Mirror::new(&joined(&schema, key)).unwrap();
+    for vector in partial_snapshots(&schema) {
+        mirror.apply(&unhex(&vector)).unwrap();
+        assert_eq!(mirror.is_partial(), vector["partial"].as_bool().unwrap());
+        assert_eq!(json!(hash::world(mirror.world())), vector["hash"]);
+        assert_eq!(mirror.whole_at(mirror.tick()).is_none(), mirror.is_partial());
+    }
+}
+
 #[test]
 fn the_mirror_follows_the_golden_story() {
     let schema = schema();
@@ -366,10 +415,7 @@ fn the_mirror_follows_the_golden_story() {
     let mut mirror = Mirror::new(&joined(&schema, key)).unwrap();
     let story = story(&schema);
     for vector in &snapshots(&schema).0[1..5] {
-        let bytes = vector["bytes"].as_str().unwrap();
-        let frame: Vec<u8> =
-            (0..bytes.len() / 2).map(|i| u8::from_str_radix(&bytes[2 * i..2 * i + 2], 16).unwrap()).collect();
-        mirror.apply(&frame).unwrap();
+        mirror.apply(&unhex(vector)).unwrap();
         let (_, world) = story.iter().find(|(tick, _)| *tick == mirror.tick()).unwrap();
         assert_eq!(mirror.world(), world);
     }

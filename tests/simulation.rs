@@ -2,8 +2,13 @@
 
 mod support;
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use airboat::session::TransportKind;
-use support::simulation::{Faults, World};
+use support::{
+    game::NativeFactory,
+    simulation::{Faults, World},
+};
 
 const SECOND: u64 = 1_000_000;
 const TRANSPORTS: [TransportKind; 4] =
@@ -95,6 +100,49 @@ fn two_hundred_switches_lose_and_double_nothing() {
     }
     assert_eq!(world.actors[mover].player.messages_lost, 0);
     assert!(world.closings.iter().all(|(_, reason)| *reason == airboat::protocol::CloseReason::Replaced));
+}
+
+/// Ten minutes beside a crowd that no datagram holds, with everything that goes wrong on the way: every whole state that
+/// anybody is shown is the room's of its tick, and whenever the crowd rests, everybody has it whole.
+#[test]
+fn ten_minutes_in_a_crowd_every_mirror_is_the_rooms() {
+    let minutes = if support::soak() { 120 } else { 10 };
+    let mut world = World::with(support::seed(25), FAULTS, NativeFactory { crowd: 350, ..NativeFactory::version("1") });
+    world.history = Some(std::collections::VecDeque::new());
+    for index in 0..8 {
+        let actor = world.add(&format!("p{index}"));
+        world.connect(actor, TRANSPORTS[index % 4]);
+    }
+    for _ in 0..minutes {
+        for second in 0..55 {
+            world.run(SECOND);
+            disturb(&mut world);
+            if second == 30 && world.random.bool() {
+                world.reload(NativeFactory { crowd: 350, ..NativeFactory::version("2") });
+            }
+        }
+        for actor in 0..world.actors.len() {
+            if !world.is_connected(actor) {
+                world.connect(actor, TRANSPORTS[actor % 4]);
+            }
+        }
+        let still = world.factory.wires.still.clone();
+        still.store(true, Relaxed);
+        world.run(3 * SECOND);
+        let before: Vec<_> = world.actors.iter().map(|actor| (actor.equal, actor.partial)).collect();
+        world.run(2 * SECOND);
+        for (index, actor) in world.actors.iter().enumerate() {
+            assert!(actor.equal > before[index].0, "actor {index} has nothing whole");
+            assert_eq!(actor.partial, before[index].1, "actor {index} has partial states of a room at rest");
+        }
+        still.store(false, Relaxed);
+    }
+    let equal: u32 = world.actors.iter().map(|actor| actor.equal).sum();
+    let partial: u32 = world.actors.iter().map(|actor| actor.partial).sum();
+    let resumes: u32 = world.actors.iter().map(|actor| actor.player.replayed).sum();
+    println!("{equal} whole states equal, {partial} partial, {resumes} resumes replayed");
+    assert!(equal > minutes * 3_000 && partial > minutes * 1_000 && resumes > minutes * 10);
+    assert!(world.actors.iter().all(|actor| actor.player.client.hashes().documents > 100));
 }
 
 #[test]

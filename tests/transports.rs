@@ -6,6 +6,7 @@
 mod support;
 
 use airboat::{
+    config::Config,
     protocol::{CloseReason, Value},
     server::Server,
 };
@@ -104,6 +105,25 @@ async fn script(server: &Server, transport: Transport) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_kicked_is_told_why() {
+    let folder = Folder::new("kicked");
+    let mut config = folder.config();
+    config.modules = folder.0.join("modules");
+    std::fs::create_dir_all(config.modules.join("strict")).unwrap();
+    let main = "return { messages = { run = function(_, player) player:kick('no running') end } }";
+    std::fs::write(config.modules.join("strict/main.lua"), main).unwrap();
+    let server = Server::start(config).await.unwrap();
+    for transport in TRANSPORTS {
+        let mut ann = Live::new("ann", "strict", "here");
+        ann.join(&url(&server), transport).await;
+        ann.message("run", Value::Nil).await;
+        ann.until("the end", |ann| ann.closed.is_some()).await;
+        assert_eq!((ann.closed, ann.why.as_str()), (Some(CloseReason::Kicked), "no running"), "{}", transport.name());
+    }
+    server.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_transport_runs_the_script() {
     let folder = Folder::new("script");
     let server = Server::start(folder.config()).await.unwrap();
@@ -165,15 +185,122 @@ async fn a_runaway_script_costs_its_own_room_only() {
     let mut victim = Live::new("victim", "runaway", "loud");
     victim.connect(&url, Transport::Websocket).await;
     until("a coded answer", (&mut victim, &mut neighbour), |victim, _| victim.closed.is_some()).await;
-    assert_eq!(victim.closed, Some(CloseReason::RoomFailed));
+    assert_eq!(victim.closed, Some(CloseReason::RoomClosed), "nothing to come back to before a new version");
     let tick = neighbour.tick();
     neighbour.until("the neighbour to go on", |n| n.tick() > tick + 60).await;
     assert_eq!(neighbour.closed, None);
-    // The name is free again, and the process is well.
+    // It went on from its checkpoint once. Failing again closed the module, and the process is well.
+    assert_eq!((server.metrics().rooms_restored.get(), server.metrics().rooms_failed.get()), (1, 1));
     victim.closed = None;
     victim.player.forget_token();
-    victim.join(&url, Transport::Quic).await;
-    assert_eq!(server.metrics().rooms_failed.get(), 1);
+    victim.connect(&url, Transport::Quic).await;
+    until("a refusal", (&mut victim, &mut neighbour), |victim, _| victim.closed.is_some()).await;
+    assert_eq!(victim.closed, Some(CloseReason::Refused));
+    assert!(victim.why.contains("module runaway has been closed for less than a minute"), "{}", victim.why);
+    server.shutdown().await.unwrap();
+}
+
+/// Its memory is more than a checkpoint takes, so there is nothing to go on from; its player comes back each time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_runaway_script_without_a_checkpoint_is_closed_after_the_second_time_too() {
+    let folder = Folder::new("unkept");
+    let modules = folder.0.join("modules");
+    std::fs::create_dir_all(modules.join("unkept")).unwrap();
+    let unkept = "local game = {}
+        function game.open(room) for i = 1, 20000 do room.memory[i] = { i, i, i, i, i, i, i } end end
+        function game.tick(room) if room.tick == 10 then while true do end end end
+        return game";
+    std::fs::write(modules.join("unkept/main.lua"), unkept).unwrap();
+    let mut config = folder.config();
+    // Far above what filling the memory takes.
+    (config.limits.lua_callback_ms, config.modules) = (300, modules);
+    let server = Server::start(config).await.unwrap();
+    let mut victim = Live::new("victim", "unkept", "loud");
+    let mut reasons: Vec<CloseReason> = Vec::new();
+    while reasons.last().is_none_or(|reason| reason.come_back()) {
+        (victim.closed, victim.connection) = (None, None);
+        victim.player.forget_token();
+        victim.connect(&url(&server), Transport::Websocket).await;
+        victim.until("a coded answer", |victim| victim.closed.is_some()).await;
+        reasons.extend(victim.closed);
+        assert!(reasons.len() < 10, "{reasons:?}");
+    }
+    assert_eq!(reasons, [CloseReason::RoomFailed, CloseReason::RoomClosed]);
+    assert!(victim.why.contains("module unkept is closed until a new version comes"), "{}", victim.why);
+    let metrics = server.metrics();
+    assert_eq!((metrics.rooms_opened.get(), metrics.modules_quarantined.of("unkept").get()), (2, 1));
+    assert_eq!(metrics.script_overruns.of("unkept").get(), 2, "each is counted once");
+    server.shutdown().await.unwrap();
+}
+
+/// Never late enough to be stopped, and always busy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_that_takes_more_than_its_share_makes_way_for_others_and_only_for_them() {
+    let folder = Folder::new("greedy");
+    let modules = folder.0.join("modules");
+    let greedy = "return { tick_rate = 120, tick = function() local n = 0 for i = 1, 2e5 do n = n + i % 7 end end }";
+    for (module, source) in [("greedy", greedy), ("quiet", "return {}")] {
+        std::fs::create_dir_all(modules.join(module)).unwrap();
+        std::fs::write(modules.join(module).join("main.lua"), source).unwrap();
+    }
+    let mut config = folder.config();
+    // Far below and far above what it takes, whatever machine this is.
+    (config.limits.room_share_percent, config.limits.lua_callback_ms, config.modules) = (2, 1_000, modules);
+    let server = Server::start(config).await.unwrap();
+    let (url, metrics) = (url(&server), server.metrics());
+    let state = |module: &str| server.directory().rooms().into_iter().find(|room| room.module == module).unwrap().state;
+    let mut greedy = Live::new("greedy", "greedy", "hall");
+    greedy.join(&url, Transport::Websocket).await;
+    greedy.until("it to have proved itself", |_| state("greedy") == "running").await;
+    let tick = greedy.tick();
+    greedy.until("it to play on where it harms nobody", |greedy| greedy.tick() > tick + 120 * 6).await;
+    assert_eq!((state("greedy"), metrics.rooms_over_share.get()), ("running", 0));
+
+    let mut quiet = Live::new("quiet", "quiet", "hall");
+    quiet.join(&url, Transport::Websocket).await;
+    until("it to make way", (&mut greedy, &mut quiet), |_, _| {
+        state("greedy") == "penalty" && state("quiet") == "running"
+    })
+    .await;
+    assert_eq!((metrics.rooms_over_share.get(), metrics.rooms_penalised.get()), (1, 1));
+    let ticks = (greedy.tick(), quiet.tick());
+    until("both to play on", (&mut greedy, &mut quiet), |greedy, quiet| {
+        greedy.tick() > ticks.0 + 300 && quiet.tick() > ticks.1 + 90
+    })
+    .await;
+    assert_eq!((state("greedy"), metrics.rooms_over_share.get()), ("penalty", 1), "it has not changed");
+    assert_eq!((greedy.closed, quiet.closed, metrics.script_overruns.of("greedy").get()), (None, None, 0));
+    server.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_too_large_to_enter_says_so() {
+    let folder = Folder::new("large");
+    let modules = folder.0.join("modules");
+    std::fs::create_dir_all(modules.join("large")).unwrap();
+    let large = "local game = { messages = {} }
+        function game.messages.grow(room) room.state.large = ('x'):rep(9000) end
+        return game";
+    std::fs::write(modules.join("large/main.lua"), large).unwrap();
+    let mut config = folder.config();
+    (config.limits.join_answer_bytes_max, config.modules) = (8192, modules);
+    let server = Server::start(config).await.unwrap();
+    let url = url(&server);
+    let mut first = Live::new("first", "large", "hall");
+    first.join(&url, Transport::Websocket).await;
+    first.message("grow", Value::Nil).await;
+    first.until("a large room", |first| first.document("state").get("large").text().is_some()).await;
+    for (turned_away, transport) in (1..).zip(TRANSPORTS) {
+        let mut late = Live::new("late", "large", "hall");
+        late.connect(&url, transport).await;
+        late.until("a coded answer", |late| late.closed.is_some()).await;
+        assert_eq!(late.closed, Some(CloseReason::TooLarge), "{}", transport.name());
+        assert!(late.why.contains("the room is too large to enter"), "{}", late.why);
+        assert_eq!(server.metrics().join_answers_too_large.get(), turned_away);
+    }
+    let tick = first.tick();
+    first.until("those who are in to play on", |first| first.tick() > tick + 5).await;
+    assert_eq!(first.closed, None);
     server.shutdown().await.unwrap();
 }
 
@@ -247,7 +374,7 @@ async fn buffered(
 async fn behind_an_http_proxy_websocket_and_http_work_and_udp_is_not_offered() {
     let folder = Folder::new("proxy");
     let mut config = folder.config();
-    config.trusted_proxies = vec!["127.0.0.1".into()];
+    config.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
     let server = Server::start(config).await.unwrap();
     let upstream = server.addr();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -274,5 +401,56 @@ async fn behind_an_http_proxy_websocket_and_http_work_and_udp_is_not_offered() {
     assert!(answer.contains("websocket") && answer.contains("http"), "{answer}");
     assert!(!answer.contains("\"quic\"") && !answer.contains("\"webtransport\""), "{answer}");
     proxying.abort();
+    server.shutdown().await.unwrap();
+}
+
+/// A module that fills every document there is: what is sent is bounded, so everybody can come, over any transport, and stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_kept_out_by_what_a_room_holds() {
+    let folder = Folder::new("crammed");
+    let modules = folder.0.join("modules");
+    std::fs::create_dir_all(modules.join("crammed")).unwrap();
+    let text = r#"
+local game = { seats = { 1, 200 }, bots = 190, inputs = { a = field.press() } }
+function game.open(room) room.memory.turn = 0 end
+function game.join(room, player)
+  player.state.s = ("x"):rep(60000)
+  player.secret.s = player.state.s
+end
+function game.bot() return {} end
+function game.tick(room)
+  local letter = room.tick % 2 == 0 and "x" or "y"
+  for player in room:players() do
+    if not player.bot then player.state.s, player.secret.s = letter:rep(60000), letter:rep(20000) end
+  end
+  room.state.n = room.tick
+end
+return game
+"#;
+    std::fs::write(modules.join("crammed/main.lua"), text).unwrap();
+    let mut config = Config { modules, ..folder.config() };
+    config.limits.lua_callback_ms = 300;
+    let server = Server::start(config).await.unwrap();
+    let mut all = Vec::new();
+    for (transport, room) in TRANSPORTS.into_iter().cycle().zip(["a", "a", "a", "a", "b", "b", "b", "b"]) {
+        let mut live = Live::new(transport.name(), "crammed", room);
+        live.join(&url(&server), transport).await;
+        all.push(live);
+    }
+    let n = |live: &Live| live.document("state").get("n").number().unwrap_or_default();
+    let before: Vec<f64> = all.iter().map(n).collect();
+    for _ in 0..6_000 {
+        if all.iter().zip(&before).all(|(live, before)| n(live) > before + 30.0) {
+            break;
+        }
+        for live in &mut all {
+            live.turn().await;
+        }
+    }
+    for (live, before) in all.iter().zip(before) {
+        assert_eq!((live.closed, live.connection.is_some()), (None, true), "{}", live.why);
+        assert!(n(live) > before + 30.0, "{} of {before}", n(live));
+    }
+    assert_eq!(server.metrics().reliable_overflowed.get(), 0);
     server.shutdown().await.unwrap();
 }

@@ -29,6 +29,7 @@ function game.open(room)
 end
 
 function game.join(room, player)
+  if player.kind ~= "player" then return end -- somebody to watch
   local slots, slot = room.memory.slots, 0
   while slots[tostring(slot)] do slot = slot + 1 end
   slots[tostring(slot)] = player.id
@@ -38,12 +39,14 @@ end
 
 function game.leave(room, player)
   local tank = player.memory.tank
-  if tank and tank.alive then tank:despawn() end
+  if not tank then return end
+  if tank.alive then tank:despawn() end
   room.memory.slots[tostring(player.memory.slot)] = nil
 end
 
 function game.input(room, player, input)
   local tank = player.memory.tank
+  if not tank then return end
   step.drive(tank, input, room.dt)
   for _ = 1, input.fire do
     room:spawn("bullet", { x = tank.x, y = tank.y, velocity = step.muzzle(tank.turret), owner = player })

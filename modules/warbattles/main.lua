@@ -12,23 +12,23 @@
 -- rocket or shell that is gone just is, and clients draw its little puff of smoke by themselves.
 
 local step = require "shared.step"
-local path = require "shared.path"
+local path = require "airboat.path"
 local map = require "shared.map"
 local number, angle, flag, press = field.number, field.angle, field.flag, field.press
 
 local POINTS = 100
-local RELOAD = 0.15 -- seconds between two rockets of a soldier
 local TANK_REACH, SOLDIER_REACH = 14, 8 -- how near a hit is; a tank's reach is also half its length
 local TANK_SIGHT = 190
 local TANK_BACK, SOLDIER_BACK = 4, 2.5 -- seconds
 local SAFE = 160 -- from here on a place is far enough from others
 
 local paths, spawns = {}, {}
-for i, points in ipairs(map.paths) do paths[i] = path.new(points) end
+for i, points in ipairs(map.paths) do paths[i] = path.new(points, true) end
 for i = 1, #map.spawns, 2 do spawns[#spawns + 1] = { x = map.spawns[i], y = map.spawns[i + 1] } end
 
 local game = {
   title = "War Battles", tick_rate = 30, seats = { 1, 16 }, late = "play", empty_after = 300, when_empty = "close",
+  bots = 3, -- who comes alone has company
 }
 
 local x, y = number(0, step.WIDTH, 1/8), number(0, step.HEIGHT, 1/8)
@@ -64,7 +64,11 @@ end
 
 -- Tanks --------------------------------------------------------------------------------------------------------------
 
-local function wanted_tanks(room) return math.min(4 + 2 * room.memory.players, 20) end
+local function missing_tanks(room)
+  local missing = math.min(4 + 2 * room:count("player"), 20)
+  for _ in room:each("tank") do missing = missing - 1 end
+  return missing
+end
 
 -- One step along the path. The velocity leads exactly to the next step, so the engine moves the tank there by itself.
 local function patrol(tank, dt)
@@ -94,7 +98,6 @@ local function add_tank(room)
     places[i] = { path = way, distance = distance, x = at_x, y = at_y, loaded_at = room.time + room:random(1, 4) }
   end
   patrol(room:spawn("tank", safest(room, places, { "soldier", "tank" })), room.dt)
-  room.memory.tanks = room.memory.tanks + 1
 end
 
 -- Coming and going ---------------------------------------------------------------------------------------------------
@@ -103,21 +106,19 @@ function game.open(room)
   room.state.map = map.as_text()
   room.state.score = {} -- player id -> points
   room.state.best = { name = "", score = 0 } -- since the room opened
-  room.memory.players, room.memory.tanks = 0, 0
 end
 
 function game.join(room, player)
-  room.memory.players = room.memory.players + 1
+  if player.kind ~= "player" then return end -- somebody to watch
   room.state.score[player.id] = 0
   game.timers.soldier(room, player)
-  while room.memory.tanks < wanted_tanks(room) do add_tank(room) end
+  for _ = 1, missing_tanks(room) do add_tank(room) end
 end
 
 function game.leave(room, player)
-  room.memory.players = room.memory.players - 1
   room.state.score[player.id] = nil
   local soldier = player.memory.soldier
-  if soldier.alive then soldier:despawn() end
+  if soldier and soldier.alive then soldier:despawn() end
 end
 
 game.timers = {}
@@ -130,18 +131,18 @@ function game.timers.soldier(room, player)
 end
 
 function game.timers.tank(room)
-  if room.memory.tanks < wanted_tanks(room) then add_tank(room) end
+  if missing_tanks(room) > 0 then add_tank(room) end
 end
 
 -- Playing ------------------------------------------------------------------------------------------------------------
 
 function game.input(room, player, input)
   local soldier = player.memory.soldier
-  if not soldier.alive then return end
+  if not (soldier and soldier.alive) then return end
   step.walk(soldier, input, room.dt)
   soldier.rockets = soldier.rockets + input.fire
   if soldier.rockets == 0 or room.time < soldier.loaded_at then return end
-  soldier.rockets, soldier.loaded_at = soldier.rockets - 1, room.time + RELOAD
+  soldier.rockets, soldier.loaded_at = soldier.rockets - 1, room.time + step.RELOAD
   room:spawn("rocket", {
     x = soldier.x, y = soldier.y, velocity = step.toward(soldier.heading, step.ROCKET_SPEED), owner = player,
   })
@@ -152,7 +153,7 @@ local function score(room, player)
   if not points then return end -- left while the rocket flew
   points = points + POINTS
   room.state.score[player.id] = points
-  if points > room.state.best.score then room.state.best = { name = player.name, score = points } end
+  if points > room.state.best.score and not player.bot then room.state.best = { name = player.name, score = points } end
 end
 
 function game.tick(room)
@@ -166,7 +167,6 @@ function game.tick(room)
     if ghost then
       score(room, rocket.owner)
       explode(room, ghost.entity, rocket.owner)
-      room.memory.tanks = room.memory.tanks - 1
       room:after(TANK_BACK, "tank")
     end
     if ghost or outside(rocket) then rocket:despawn() end

@@ -111,8 +111,7 @@ fn not_embedded(request: &Request) -> Result<(), Refused> {
 }
 
 fn host(peer: Peer, headers: &HeaderMap) -> Option<&str> {
-    let forwarded = if peer.proxied { text(headers, &HeaderName::from_static("x-forwarded-host")) } else { None };
-    forwarded.or_else(|| text(headers, &header::HOST))
+    peer.host(text(headers, &header::HOST), text(headers, &HeaderName::from_static("x-forwarded-host")))
 }
 
 fn names_this_machine(host: &str) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! Everything in here may be read by anyone from any page; `/metrics` asks for a token unless asked from this machine.
 
+mod missing;
 mod pages;
 
 use std::net::IpAddr;
@@ -61,6 +62,7 @@ pub fn router(api: Api) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .merge(open)
+        .fallback(missing::anywhere)
         .with_state(api)
 }
 
@@ -78,7 +80,7 @@ async fn any_page(State(api): State<Api>, request: Request, next: Next) -> Respo
 
 /// Where a client should go. Asked for before each WebTransport attempt, as certificates change.
 async fn connect(State(api): State<Api>, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Json<Value> {
-    let host = host(&headers, peer.proxied).unwrap_or_else(|| format!("127.0.0.1:{}", api.offer.port));
+    let host = host(&headers, peer).unwrap_or_else(|| format!("127.0.0.1:{}", api.offer.port));
     let name = host_name(&host).to_owned();
     let (web, socket) = if peer.https { ("https", "wss") } else { ("http", "ws") };
     // A proxy forwards TCP; nobody can say whether anything forwards UDP.
@@ -110,8 +112,20 @@ async fn connect(State(api): State<Api>, Extension(peer): Extension<Peer>, heade
 
 async fn modules(State(api): State<Api>) -> Json<Value> {
     let modules = api.directory.modules();
-    let modules: Vec<Value> =
-        modules.iter().map(|m| json!({ "module": m.module, "title": m.title, "seats": m.seats })).collect();
+    let modules: Vec<Value> = modules
+        .iter()
+        .map(|m| {
+            // The whole text, with its traceback, is for the panel and the log.
+            let problem = m.problem.as_ref().map(|problem| {
+                let text = problem.text.lines().next().unwrap_or_default();
+                json!({ "kind": problem.kind, "text": text, "since_unix": problem.since_unix })
+            });
+            json!({
+                "module": m.module, "title": m.title, "seats": m.seats, "version": m.version, "open": m.open,
+                "problem": problem,
+            })
+        })
+        .collect();
     Json(json!({ "modules": modules }))
 }
 
@@ -127,7 +141,8 @@ async fn rooms(State(api): State<Api>, Query(of): Query<OfModule>) -> Json<Value
         .map(|room| {
             json!({
                 "module": room.module, "room": room.name, "players": room.players, "seats": room.seats,
-                "tick_rate": room.tick_rate, "open_secs": room.open_secs,
+                "tick_rate": room.tick_rate, "open_secs": room.open_secs, "bots": room.bots,
+                "watching": room.watching, "version": room.version, "state": room.state,
             })
         })
         .collect();
@@ -164,9 +179,9 @@ async fn metrics(State(api): State<Api>, Extension(peer): Extension<Peer>, heade
 }
 
 /// The host the client used, with its port when it named one. It goes into URLs, so only what a host can hold passes.
-fn host(headers: &HeaderMap, proxied: bool) -> Option<String> {
-    let forwarded = if proxied { headers.get("x-forwarded-host") } else { None };
-    let host = forwarded.or_else(|| headers.get(header::HOST))?.to_str().ok()?;
+fn host(headers: &HeaderMap, peer: Peer) -> Option<String> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = peer.host(text("host"), text("x-forwarded-host"))?;
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']' | b'_');
     (!host.is_empty() && host.len() <= 255 && host.bytes().all(plain)).then(|| host.to_owned())
 }
@@ -218,7 +233,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_static("good:1"));
         headers.insert("x-forwarded-host", HeaderValue::from_static("evil/<script>"));
-        assert_eq!(host(&headers, false).as_deref(), Some("good:1"));
-        assert_eq!(host(&headers, true), None);
+        let peer = |proxied| Peer { ip: IpAddr::from([127, 0, 0, 1]), https: false, proxied };
+        assert_eq!(host(&headers, peer(false)).as_deref(), Some("good:1"));
+        assert_eq!(host(&headers, peer(true)), None);
     }
 }

@@ -7,12 +7,13 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::LazyLock;
 
 use axum::Router;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use serde::Deserialize;
 
-use super::{Api, host, host_name};
+use super::{Api, host, host_name, missing};
 use crate::peer::Peer;
 
 struct File {
@@ -35,8 +36,12 @@ macro_rules! files {
 const FILES: &[File] = files! {
     "demos/dist" / "index.html" as "text/html; charset=utf-8",
     "demos/dist" / "play.html" as "text/html; charset=utf-8",
+    "demos/dist" / "any.html" as "text/html; charset=utf-8",
+    "demos/dist" / "sample.html" as "text/html; charset=utf-8",
     "demos/dist" / "front.js" as "text/javascript; charset=utf-8",
     "demos/dist" / "play.js" as "text/javascript; charset=utf-8",
+    "demos/dist" / "any.js" as "text/javascript; charset=utf-8",
+    "demos/dist" / "sample.js" as "text/javascript; charset=utf-8",
     "demos/dist" / "site.css" as "text/css; charset=utf-8",
     "demos/dist" / "icon.svg" as "image/svg+xml",
     "dist" / "airboat.mjs" as "text/javascript; charset=utf-8",
@@ -57,6 +62,7 @@ pub(super) fn router() -> Router<Api> {
     Router::new()
         .route("/", get(page_index))
         .route("/play", get(page_play))
+        .route("/play/", get(page_play))
         .route("/favicon.ico", get(|headers: HeaderMap| async move { file("icon.svg", &headers) }))
         .route("/assets/{name}", get(asset))
         .route("/airboat.mjs", get(|headers: HeaderMap| async move { client("airboat.mjs", &headers) }))
@@ -67,13 +73,34 @@ async fn page_index(State(api): State<Api>, Extension(peer): Extension<Peer>, he
     page("index.html", &api, peer, &headers)
 }
 
-async fn page_play(State(api): State<Api>, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Response {
-    page("play.html", &api, peer, &headers)
+#[derive(Deserialize)]
+struct Played {
+    module: Option<String>,
+    view: Option<String>,
+}
+
+async fn page_play(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    Query(played): Query<Played>,
+    headers: HeaderMap,
+) -> Response {
+    page(page_of(played.module.as_deref(), played.view.as_deref()), &api, peer, &headers)
+}
+
+/// A module's own page where it has one; else, and by `view=plain`, the one that plays any module.
+fn page_of(module: Option<&str>, view: Option<&str>) -> &'static str {
+    match module {
+        _ if view == Some("plain") => "any.html",
+        None | Some("warbattles") => "play.html",
+        Some("sample") => "sample.html",
+        Some(_) => "any.html",
+    }
 }
 
 async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     // Pages have addresses of their own, with their policy.
-    if name.ends_with(".html") { StatusCode::NOT_FOUND.into_response() } else { file(&name, &headers) }
+    if name.ends_with(".html") { missing::plain() } else { file(&name, &headers) }
 }
 
 /// The library, which pages of other origins may use too.
@@ -84,8 +111,12 @@ fn client(name: &str, headers: &HeaderMap) -> Response {
 }
 
 fn page(name: &str, api: &Api, peer: Peer, headers: &HeaderMap) -> Response {
-    let mut response = file(name, headers);
-    let host = host(headers, peer.proxied);
+    shown(file(name, headers), api, peer, headers)
+}
+
+/// With what a page for people says to browsers about itself.
+pub(super) fn shown(mut response: Response, api: &Api, peer: Peer, headers: &HeaderMap) -> Response {
+    let host = host(headers, peer);
     let policy = policy(host.as_deref(), api.offer.udp.then_some(api.offer.port));
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
@@ -122,7 +153,7 @@ fn policy(host: Option<&str>, udp: Option<u16>) -> String {
 
 fn file(name: &str, headers: &HeaderMap) -> Response {
     let Some((file, tag)) = FILES.iter().zip(&*TAGS).find(|(file, _)| file.name == name) else {
-        return (StatusCode::NOT_FOUND, "there is nothing here\n").into_response();
+        return missing::plain();
     };
     let known = headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok()).unwrap_or_default();
     let same = known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag);
@@ -154,6 +185,17 @@ mod tests {
         assert_eq!(file("site.css", &headers).status(), StatusCode::NOT_MODIFIED);
         assert_eq!(file("front.js", &headers).status(), StatusCode::OK);
         assert_eq!(file("../Cargo.toml", &headers).status(), StatusCode::NOT_FOUND);
+    }
+
+    #[test]
+    fn every_module_has_a_page() {
+        assert_eq!(page_of(None, None), "play.html");
+        assert_eq!(page_of(Some("sample"), None), "sample.html");
+        assert_eq!(page_of(Some("sample"), Some("plain")), "any.html");
+        assert_eq!(page_of(Some("tank8"), None), "any.html");
+        for page in ["play.html", "sample.html", "any.html"] {
+            assert_eq!(file(page, &HeaderMap::new()).status(), StatusCode::OK, "{page}");
+        }
     }
 
     #[test]

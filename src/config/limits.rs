@@ -65,6 +65,9 @@ settings! {
         reliable_lane_bytes: usize = 256 * 1024, in 4096..=67_108_864;
         /// Frames in the same lane, as small ones cost more than their bytes.
         reliable_lane_frames: usize = 1024, in 16..=1_048_576;
+        /// Bytes of the answer to a join: the whole room, as its documents and a snapshot. Above it nobody can enter: `too
+        /// large`. A full room document and 64 players with 1 kB each are a quarter of it.
+        join_answer_bytes_max: usize = 512 * 1024, in 4096..=33_554_432;
         /// Control frames (welcome, pong, bye) waiting for the link. Full: the link closes with `slow consumer`.
         control_lane_frames: usize = 64, in 8..=4096;
 
@@ -72,10 +75,39 @@ settings! {
 
         /// Rooms open at the same time. One costs about 400 kB once its script is warm.
         rooms_max: usize = 512, in 1..=1_000_000;
+        /// Microseconds within which rooms are due together, so that one wake-up serves all of them; the last of them waits
+        /// for the others. 0: each is due when it was opened.
+        room_slot_us: u64 = 2000, in 0..=20_000;
+        /// Percent of a core that one room may take while others live on its worker, as CPU time of its steps against its
+        /// period: four such rooms fill a core. Above it for three seconds it goes on on the penalty worker, at low priority,
+        /// until it has kept to half of it for a minute.
+        room_share_percent: u32 = 25, in 1..=100;
         /// Joins, resumes and closings waiting for a worker. Full: the caller waits, then hears `server busy`.
         worker_inbox: usize = 256, in 1..=65_536;
+        /// People who watch one room, screens included. They have no seat, but cost as much to send to as a player.
+        room_spectators_max: usize = 64, in 0..=65_536;
         /// Milliseconds a caller waits for a worker's answer; then `server busy`.
         worker_answer_ms: u64 = 2000, in 10..=60_000;
+        /// VMs and modules waiting for the loader. Full: whoever wants to open a room hears `server busy`.
+        loader_queue: usize = 64, in 1..=65_536;
+        /// Failures, reloads and proven versions of rooms waiting to be dealt with. Full: told again a second later.
+        room_events: usize = 256, in 1..=65_536;
+        /// Values in a room's checkpoint: every entity of a full room with its widest class. About 10 ms to read. A room that
+        /// holds more is not saved, and not reloaded.
+        checkpoint_values_max: usize = 131_072, in 1024..=16_777_216;
+        /// Bytes of a room's checkpoint, likewise. A room keeps one, two while a new version is on trial.
+        checkpoint_bytes_max: usize = 8 * 1024 * 1024, in 65_536..=268_435_456;
+        /// Closed rooms whose state is kept until somebody comes by their name. Full: the oldest is forgotten.
+        checkpoints_held_max: usize = 256, in 1..=1_000_000;
+        /// Bytes of these.
+        checkpoints_held_bytes_max: usize = 64 * 1024 * 1024, in 65_536..=1_073_741_824;
+        /// Bytes of all documents of a room that one player is sent: `room.state`, everybody's `player.state` and what the
+        /// engine says of each seat, the own secret. They go out whole in the answer to a join and after a lag, so never more
+        /// than half of `reliable_lane_bytes`. A room keeps each twice: text as it is, a number in a list in 32 bytes, one
+        /// with a name in about 120. Above it what would grow stays as it was last sent.
+        documents_bytes_max: usize = 128 * 1024, in 4096..=33_554_432;
+        /// Bytes of all `player.secret` of a room: 64 players may have 16 kB each. Above it likewise.
+        secrets_bytes_max: usize = 1024 * 1024, in 4096..=67_108_864;
         /// Milliseconds of snapshots a room keeps as baselines. An acknowledgement older than this costs a whole one.
         snapshot_ring_ms: u64 = 1500, in 1000..=10_000;
 
@@ -83,14 +115,19 @@ settings! {
 
         /// Bytes of a datagram. Chromium drops longer ones than 1,211 without a word; tunnels take some too.
         datagram_bytes_max: usize = 1100, in 500..=1200;
+        /// Bytes of the states kept for one player whose snapshots do not fit a datagram, until they are acknowledged or all
+        /// fits again: 300 entities are about 10 kB a tick. A state above an eighth of it is not split but goes on the
+        /// stream.
+        partial_worlds_bytes_max: usize = 1024 * 1024, in 16_384..=67_108_864;
         /// Bytes of datagrams that may wait in QUIC. More would be seconds of stale state on a bad network.
         datagram_send_buffer_bytes: usize = 16 * 1024, in 2048..=1_048_576;
         /// Bytes of datagrams that may wait to be read. Full: the oldest goes.
         datagram_receive_buffer_bytes: usize = 64 * 1024, in 4096..=1_048_576;
         /// Bytes of the UDP socket's receive buffer. The usual 208 KiB lose packets when 100 clients come at once.
         udp_receive_buffer_bytes: usize = 4 * 1024 * 1024, in 65_536..=67_108_864;
-        /// Bytes read at once from a WebSocket. The library's 128 KiB cost twice the CPU.
-        websocket_read_buffer_bytes: usize = 8 * 1024, in 1024..=131_072;
+        /// Bytes read at once from a WebSocket, kept and cleared for each: inputs are below 100. The library's 128 KiB cost
+        /// twice the CPU.
+        websocket_read_buffer_bytes: usize = 1024, in 1024..=131_072;
         /// Bytes that may wait to be written to a WebSocket. The library has no bound of its own.
         websocket_write_buffer_bytes_max: usize = 1024 * 1024, in 65_536..=67_108_864;
         /// Seconds a poll is held open. Proxies give up at 30.
@@ -108,6 +145,11 @@ settings! {
         lua_memory_mb: usize = 64, in 1..=4096;
         /// Log lines a second and room; the rest is counted.
         lua_log_lines_per_second: u32 = 10, in 1..=10_000;
+
+        /// Keys that one module's rooms keep by `room.store`. At the largest values that is 640 MB of disk.
+        script_keys_max: u64 = 10_000, in 1..=100_000_000;
+        /// Versions of one module that are kept with their sources; the oldest go.
+        module_versions_max: u64 = 100, in 2..=100_000;
 
         // The panel.
 
@@ -142,11 +184,19 @@ settings! {
 
         // Store and shutdown.
 
-        /// Writes waiting for the database. Full: the writer is told `busy`; nobody waits.
+        /// Logins and what else the server itself asks of the database, waiting. Full: whoever asked is told `busy`; nobody
+        /// waits.
         store_queue: usize = 1024, in 1..=1_048_576;
+        /// Requests of all rooms to their stores, waiting in a lane of their own behind everything else. Full: refused,
+        /// counted and logged. At the largest values that is 64 MB.
+        store_rooms_queue: usize = 1024, in 1..=1_048_576;
+        /// Requests of one room to its store that have not been carried out: as many as its script may await answers, four
+        /// busy ticks. What is over is refused, counted and logged once a second: nothing is kept, a question finds nil.
+        store_room_requests: usize = 256, in 1..=65_536;
         /// Milliseconds SQLite waits for another process that holds the file, such as a backup.
         store_busy_ms: u64 = 5000, in 0..=60_000;
-        /// Seconds of the whole shutdown; then the process exits and names the stage that hung.
+        /// Seconds of the whole shutdown; then the process exits and names the stage that hung. What rooms have put into
+        /// their stores is written as far as three quarters of what is left of it go.
         shutdown_secs: u64 = 10, in 1..=600;
         /// Seconds of it in which links may still take what is queued.
         shutdown_flush_secs: u64 = 2, in 0..=60;

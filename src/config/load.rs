@@ -43,10 +43,12 @@ impl Flags {
             error.exit();
         }
         let text = error.to_string();
-        // What follows the first line is the tip, then the usage.
-        let wanted = |line: &&str| line.starts_with("error:") || line.starts_with("tip:");
-        let line: Vec<&str> = text.lines().map(str::trim).filter(wanted).collect();
-        let line = line.join("; ").replacen("error: ", "", 1);
+        // What follows the first line is what is missing, or the tip, then the usage.
+        let missing = |line: &&str| line.starts_with(['<', '[']) || line.starts_with("--");
+        let wanted = |line: &&str| line.starts_with("error:") || line.starts_with("tip:") || missing(line);
+        let line: Vec<&str> =
+            text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage")).filter(wanted).collect();
+        let line = line.join("; ").replacen("error: ", "", 1).replace(":; ", ": ");
         let _ = writeln!(std::io::stderr(), "airboat: {line}; see airboat --help");
         std::process::exit(2);
     }
@@ -151,12 +153,22 @@ impl Loaded {
             self.config.udp = UdpMode::Off;
             self.origins.insert("udp".to_owned(), "PORT is set: TCP only".to_owned());
         }
+        // Without the usual folder the games in the binary are played. A folder that somebody named was meant.
+        let modules = &self.config.modules;
+        if *modules != Config::default().modules && !modules.is_dir() {
+            let origin = self.origins.get("modules").map_or("modules", String::as_str);
+            return Err(ConfigError(format!("{origin}: there is no folder {}", modules.display())));
+        }
         let limits = &self.config.limits;
         if limits.idle_link_secs <= limits.ping_secs {
             return Err(ConfigError("limits.idle_link_secs must be more than limits.ping_secs".to_owned()));
         }
         if limits.message_bytes_max >= limits.frame_bytes_max {
             return Err(ConfigError("limits.message_bytes_max must be less than limits.frame_bytes_max".to_owned()));
+        }
+        if limits.join_answer_bytes_max * 2 > limits.websocket_write_buffer_bytes_max {
+            let text = "limits.websocket_write_buffer_bytes_max must hold two of limits.join_answer_bytes_max";
+            return Err(ConfigError(text.to_owned()));
         }
         if limits.frame_bytes_max > limits.bytes_burst as usize {
             return Err(ConfigError("limits.bytes_burst must hold at least limits.frame_bytes_max".to_owned()));
@@ -230,7 +242,8 @@ fn nearest(key: &str) -> Option<String> {
         .map(|(_, known)| known)
 }
 
-fn edit_distance(a: &str, b: &str) -> usize {
+/// Letters to change, add or take away until one is the other.
+pub fn edit_distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {
@@ -300,6 +313,15 @@ mod tests {
         let loaded = Loaded::from(&Flags::default(), pairs).unwrap();
         assert_eq!(loaded.config, config);
         assert_eq!(loaded.origins.len(), keys().count());
+    }
+
+    #[test]
+    fn a_folder_of_modules_that_was_named_must_be_there() {
+        let flags = |modules: &str| Flags { modules: Some(modules.into()), ..Flags::default() };
+        let line = |modules| Loaded::from(&flags(modules), []).unwrap_err().to_string();
+        assert_eq!(line("/nowhere/at/all"), "--modules: there is no folder /nowhere/at/all");
+        assert_eq!(line("Cargo.toml"), "--modules: there is no folder Cargo.toml", "a file is none");
+        assert!(Loaded::from(&flags("src"), []).is_ok());
     }
 
     #[test]

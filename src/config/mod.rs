@@ -1,18 +1,21 @@
 //! What an operator can set, and every number of the server with its reason.
 //!
 //! [`Config`] is plain data; `load` fills it from defaults, a TOML file, the environment and flags, later ones winning;
-//! `limits` is the long list of bounds. A leaf: imports nothing of ours, may be read from anywhere.
+//! `limits` is the long list of bounds, `values` what is more than a number or a text. A leaf: imports nothing of ours, may be
+//! read from anywhere.
 
 mod limits;
 mod load;
 mod show;
+mod values;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 pub use limits::Limits;
-pub use load::{ConfigError, Flags, Loaded};
+pub use load::{ConfigError, Flags, Loaded, edit_distance};
+pub use values::{LogFilter, Network, Origin};
 
 /// Declares a struct of settings: each field with its default, its range where it has one, and its documentation,
 /// which is also what `docs/limits.md` shows.
@@ -131,7 +134,8 @@ settings! {
         port: u16 = 7777;
         /// Folder of the database. Created when missing.
         data: PathBuf = "data".into();
-        /// Folder of game modules.
+        /// Folder of game modules. Without a folder of the usual name the games in the binary are played; any other must
+        /// be there.
         modules: PathBuf = "modules".into();
         /// Folder of `cert.pem` and `key.pem`; a development certificate is made there when it has none.
         certs: PathBuf = "certs".into();
@@ -139,19 +143,21 @@ settings! {
         tls: TlsMode = TlsMode::Both;
         /// `auto` or `off`: whether QUIC and WebTransport are offered.
         udp: UdpMode = UdpMode::Auto;
-        /// Origins whose pages may connect, such as `https://play.example.org`. Empty: any, as game entrances carry
-        /// no cookies.
-        allowed_origins: Vec<String> = Vec::new();
+        /// Origins whose pages may connect, such as `https://play.example.org`, besides the server's own pages. Empty:
+        /// any, as game entrances carry no cookies.
+        allowed_origins: Vec<Origin> = Vec::new();
         /// Addresses or networks (`10.0.0.0/8`) whose forwarded headers are believed.
-        trusted_proxies: Vec<String> = Vec::new();
+        trusted_proxies: Vec<Network> = Vec::new();
         /// Whether the panel may be used over plain http from elsewhere than this machine.
         admin_plain_http: bool = false;
         /// What `/metrics` asks for as a bearer token, unless asked from this machine. Empty: only this machine may.
         metrics_token: String = String::new();
         /// Threads that run rooms. They keep still between ticks; sockets live on other threads.
         workers: usize = half_the_cores(), in 1..=256;
+        /// Threads that carry sockets.
+        socket_threads: usize = cores(), in 1..=256;
         /// Which log lines are written, as in `info` or `airboat=debug,info`.
-        log: String = "info".to_owned();
+        log: LogFilter = LogFilter::default();
         /// `text` or `json`.
         log_format: LogFormat = LogFormat::Text;
     }
@@ -169,6 +175,10 @@ settings! {
     }
 }
 
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 fn half_the_cores() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
+    (cores() / 2).max(1)
 }

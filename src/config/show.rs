@@ -54,8 +54,12 @@ fn limits_markdown() -> String {
         let _ = write!(out, "\n## {title}\n\n| key | default | meaning |\n| --- | --- | --- |\n");
         for key in keys {
             let Some(value) = config.value(&format!("{section}{}", key.name)) else { continue };
-            // The one default that depends on the machine.
-            let default = if key.name == "workers" { "half the cores".to_owned() } else { format!("`{value}`") };
+            // The defaults that depend on the machine.
+            let default = match key.name {
+                "workers" => "half the cores".to_owned(),
+                "socket_threads" => "the cores".to_owned(),
+                _ => format!("`{value}`"),
+            };
             let doc = key.doc.split_whitespace().collect::<Vec<_>>().join(" ");
             let _ = writeln!(out, "| `{}` | {default} | {} |", key.name, doc.replace('|', "\\|"));
         }

@@ -11,10 +11,14 @@
 //! Both sides first drop what [`World::expire`] drops from the baseline. `since` and `ends` of new entities are written
 //! relative to the tick. Angles differ the short way round.
 
+mod encoder;
+
+pub use encoder::{Encoder, Part, price};
+
 use super::{
     CodecError, Tick,
     schema::{Class, Column, FieldKind, Schema, TURN},
-    varint::{Reader, put, put_signed},
+    varint::Reader,
     world::{Rows, World},
 };
 
@@ -24,130 +28,10 @@ const CHANGED: u8 = 4;
 /// A decoder refuses to hold more entities of a class than this.
 pub const ENTITIES_MAX: usize = 16_384;
 
-/// Appends the difference that turns `baseline` (at or before `tick`) into `current`.
+/// Appends the difference that turns `baseline` (at or before `tick`) into `current`. Whoever does this often keeps an
+/// [`Encoder`].
 pub fn encode(out: &mut Vec<u8>, schema: &Schema, baseline: &World, current: &World, tick: Tick) {
-    for (index, class) in schema.classes.iter().enumerate() {
-        encode_class(out, index, class, &baseline.classes[index], &current.classes[index], tick);
-    }
-}
-
-fn encode_class(out: &mut Vec<u8>, index: usize, class: &Class, old: &Rows, new: &Rows, tick: Tick) {
-    let alive = |row: usize| !class.linear || !super::world::is_over(old.values[class.ends_column()][row], tick);
-    let pairing = Pairing::of(old, new, alive);
-    let changes = Changes::of(class, old, new, &pairing);
-    let flags = if pairing.removed.is_empty() { 0 } else { REMOVED }
-        | if pairing.added.is_empty() { 0 } else { NEW }
-        | if changes.mask == 0 { 0 } else { CHANGED };
-    if flags == 0 {
-        return;
-    }
-    out.push((index as u8) << 3 | flags);
-    if flags & REMOVED != 0 {
-        put(out, pairing.removed.len() as u32);
-        put_gaps(out, pairing.removed.iter().copied());
-    }
-    if flags & NEW != 0 {
-        encode_new(out, class, new, &pairing, tick);
-    }
-    if flags & CHANGED != 0 {
-        encode_changed(out, class, old, new, &pairing, &changes);
-    }
-}
-
-/// Which rows of two worlds belong together.
-struct Pairing {
-    /// Rows among the living rows of the old world that the new one lacks.
-    removed: Vec<u32>,
-    /// Rows of the new world that the old one lacks.
-    added: Vec<usize>,
-    /// (old row, new row) with one id.
-    kept: Vec<(usize, usize)>,
-    highest_old: u32,
-}
-
-impl Pairing {
-    fn of(old: &Rows, new: &Rows, alive: impl Fn(usize) -> bool) -> Self {
-        let mut pairing = Self { removed: Vec::new(), added: Vec::new(), kept: Vec::new(), highest_old: 0 };
-        let mut next = 0;
-        for (living, row) in (0..).zip((0..old.len()).filter(|row| alive(*row))) {
-            let id = old.ids[row];
-            pairing.highest_old = id;
-            while next < new.len() && new.ids[next] < id {
-                pairing.added.push(next);
-                next += 1;
-            }
-            if next < new.len() && new.ids[next] == id {
-                pairing.kept.push((row, next));
-                next += 1;
-            } else {
-                pairing.removed.push(living);
-            }
-        }
-        pairing.added.extend(next..new.len());
-        pairing
-    }
-}
-
-/// Which columns differ anywhere, and which of those in every kept row.
-struct Changes {
-    mask: u32,
-    full: u32,
-}
-
-impl Changes {
-    fn of(class: &Class, old: &Rows, new: &Rows, pairing: &Pairing) -> Self {
-        let mut changes = Self { mask: 0, full: 0 };
-        for column in 0..class.width() {
-            let (before, after) = (&old.values[column], &new.values[column]);
-            let differing = pairing.kept.iter().filter(|(o, n)| before[*o] != after[*n]).count();
-            if differing > 0 {
-                changes.mask |= 1 << column;
-                changes.full |= u32::from(differing == pairing.kept.len()) << column;
-            }
-        }
-        changes
-    }
-}
-
-fn put_gaps(out: &mut Vec<u8>, ascending: impl Iterator<Item = u32>) {
-    let mut next = 0;
-    for n in ascending {
-        put(out, n - next);
-        next = n + 1;
-    }
-}
-
-fn encode_new(out: &mut Vec<u8>, class: &Class, new: &Rows, pairing: &Pairing, tick: Tick) {
-    put(out, pairing.added.len() as u32);
-    let first = new.ids[pairing.added[0]];
-    put_signed(out, first.wrapping_sub(pairing.highest_old) as i32);
-    for pair in pairing.added.windows(2) {
-        put(out, new.ids[pair[1]] - new.ids[pair[0]] - 1);
-    }
-    for (index, column) in class.columns().enumerate() {
-        for row in &pairing.added {
-            put_signed(out, relative(column, new.values[index][*row], tick));
-        }
-    }
-}
-
-fn encode_changed(out: &mut Vec<u8>, class: &Class, old: &Rows, new: &Rows, pairing: &Pairing, changes: &Changes) {
-    put(out, changes.mask);
-    put(out, changes.full);
-    for (index, column) in class.columns().enumerate().filter(|(i, _)| changes.mask & 1 << i != 0) {
-        let (before, after) = (&old.values[index], &new.values[index]);
-        let differs = |pair: &&(usize, usize)| before[pair.0] != after[pair.1];
-        if changes.full & 1 << index == 0 {
-            let start = out.len();
-            out.resize(start + pairing.kept.len().div_ceil(8), 0);
-            for (position, pair) in pairing.kept.iter().enumerate() {
-                out[start + position / 8] |= u8::from(differs(&pair)) << (position % 8);
-            }
-        }
-        for (o, n) in pairing.kept.iter().filter(differs) {
-            put_signed(out, difference(column, before[*o], after[*n]));
-        }
-    }
+    Encoder::default().encode(out, schema, baseline, current, tick);
 }
 
 /// `since` and `ends` travel relative to the tick; an `ends` of 0 (never) stays 0, which no running life can be.

@@ -1,6 +1,6 @@
 //! Documents: plain tables patched by path. An operation sets or deletes; an empty path replaces the whole.
 
-use super::{CodecError, Key, Value};
+use super::{CodecError, Key, Value, value::write_list};
 
 /// `value: None` deletes what is at `path`.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,14 @@ impl Operation {
         let mut list = vec![Value::List(self.path.iter().map(key).collect())];
         list.extend(self.value.clone());
         Value::List(list)
+    }
+
+    /// The same, as bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        write_list(out, if self.value.is_some() { 2 } else { 1 });
+        write_list(out, self.path.len());
+        self.path.iter().for_each(|key| key.encode(out));
+        self.value.iter().for_each(|value| value.encode(out));
     }
 
     pub fn from_value(value: &Value) -> Result<Self, CodecError> {

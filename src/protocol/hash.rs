@@ -3,6 +3,8 @@
 use super::{Value, world::World};
 
 const MODULUS: u32 = 65_521;
+/// As many bytes as can be summed up before 32 bits overflow.
+const UNREDUCED: usize = 5552;
 
 /// Adler-32 (RFC 1950): simple enough to write in any client language.
 #[derive(Debug, Clone, Copy)]
@@ -19,9 +21,13 @@ impl Default for Adler {
 
 impl Adler {
     pub fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.a = (self.a + u32::from(*byte)) % MODULUS;
-            self.b = (self.b + self.a) % MODULUS;
+        for part in bytes.chunks(UNREDUCED) {
+            for byte in part {
+                self.a += u32::from(*byte);
+                self.b += self.a;
+            }
+            self.a %= MODULUS;
+            self.b %= MODULUS;
         }
     }
 
@@ -61,5 +67,14 @@ mod tests {
         let mut adler = Adler::default();
         adler.write(b"Wikipedia");
         assert_eq!(adler.finish(), 0x11e6_0398);
+    }
+
+    #[test]
+    fn long_writes_equal_many_short_ones() {
+        let bytes = vec![0xff; 3 * UNREDUCED + 7];
+        let (mut whole, mut single) = (Adler::default(), Adler::default());
+        whole.write(&bytes);
+        bytes.iter().for_each(|byte| single.write(&[*byte]));
+        assert_eq!(whole.finish(), single.finish());
     }
 }

@@ -26,8 +26,9 @@ pub struct InputFrame {
     pub view: u16,
     /// Number of the newest input, low 16 bits.
     pub newest: u16,
-    /// Steps of each field; newest first, consecutive numbers downwards.
-    pub inputs: Vec<Vec<i32>>,
+    count: usize,
+    /// Steps of all inputs one after the other.
+    steps: Vec<i32>,
 }
 
 /// `inputs`: newest first, at most [`INPUTS_PER_FRAME`] are used.
@@ -51,37 +52,61 @@ pub fn encode(epoch: Epoch, ack: Tick, view_eighths: u32, newest: u32, inputs: &
 }
 
 impl InputFrame {
+    /// One made by hand: `inputs` newest first.
+    pub fn of<const FIELDS: usize>(newest: u16, inputs: &[[i32; FIELDS]]) -> Self {
+        Self { newest, count: inputs.len(), steps: inputs.concat(), ..Self::default() }
+    }
+
     pub fn decode(frame: &[u8], fields: &[Field]) -> Result<Self, CodecError> {
+        let mut decoded = Self::default();
+        decoded.read(frame, fields).map(|()| decoded)
+    }
+
+    /// Which life of the room a frame is of. It comes before the fields: those of another life may be others.
+    pub fn epoch_low(frame: &[u8]) -> Option<u8> {
+        frame.get(1).copied()
+    }
+
+    /// Becomes what `frame` says, in the memory it has; after an error it is worth nothing.
+    pub fn read(&mut self, frame: &[u8], fields: &[Field]) -> Result<(), CodecError> {
         let mut reader = Reader::new(frame);
         if reader.u8()? != binary::INPUTS {
             return Err(CodecError::Marker);
         }
-        let mut decoded = Self {
-            epoch_low: reader.u8()?,
-            ack: reader.u16()?,
-            view: reader.u16()?,
-            newest: reader.u16()?,
-            inputs: Vec::with_capacity(INPUTS_PER_FRAME),
-        };
-        let count = usize::from(reader.u8()?);
-        if count == 0 || count > INPUTS_PER_FRAME {
+        self.epoch_low = reader.u8()?;
+        (self.ack, self.view, self.newest) = (reader.u16()?, reader.u16()?, reader.u16()?);
+        self.count = usize::from(reader.u8()?);
+        if self.count == 0 || self.count > INPUTS_PER_FRAME {
             return Err(CodecError::Count);
         }
-        for index in 0..count {
-            let mut input = decoded.inputs.last().cloned().unwrap_or_else(|| vec![0; fields.len()]);
-            let mask = if index == 0 { (1u32 << fields.len()) - 1 } else { reader.varint()? };
+        self.steps.clear();
+        for index in 0..self.count {
+            let start = self.steps.len();
+            let mask = if index == 0 {
+                self.steps.resize(fields.len(), 0);
+                (1u32 << fields.len()) - 1
+            } else {
+                self.steps.extend_from_within(start - fields.len()..);
+                reader.varint()?
+            };
             if mask >> fields.len() != 0 {
                 return Err(CodecError::Range);
             }
             for (i, field) in fields.iter().enumerate().filter(|(i, _)| mask & 1 << i != 0) {
-                input[i] = reader.signed()?;
-                if !field.kind.holds(input[i]) {
+                let step = reader.signed()?;
+                if !field.kind.holds(step) {
                     return Err(CodecError::Range);
                 }
+                self.steps[start + i] = step;
             }
-            decoded.inputs.push(input);
         }
-        reader.finish().map(|()| decoded)
+        reader.finish()
+    }
+
+    /// Steps of each field; newest first, consecutive numbers downwards.
+    pub fn inputs(&self) -> impl Iterator<Item = &[i32]> {
+        let width = self.steps.len() / self.count.max(1);
+        (0..self.count).map(move |index| &self.steps[index * width..][..width])
     }
 }
 
@@ -102,7 +127,7 @@ mod tests {
         let decoded = InputFrame::decode(&frame, &fields).unwrap();
         assert_eq!(decoded.newest, 1);
         assert_eq!(decoded.ack, 70_000u32 as u16);
-        assert_eq!(decoded.inputs, inputs.map(<[i32]>::to_vec));
+        assert!(decoded.inputs().eq(inputs));
         let bad: [&[i32]; 1] = [&[1024, 0, 0]];
         assert_eq!(InputFrame::decode(&encode(1, 1, 1, 1, &bad), &fields), Err(CodecError::Range));
     }

@@ -23,7 +23,15 @@ pub struct Mirror {
     pub documents: Value,
     pub report: InputReport,
     /// Ascending by tick; the last is the newest. Never empty after `new`.
-    worlds: VecDeque<(Tick, World)>,
+    worlds: VecDeque<Held>,
+}
+
+/// A state the server may still name as a baseline.
+#[derive(Debug, Clone)]
+struct Held {
+    tick: Tick,
+    world: World,
+    partial: bool,
 }
 
 /// What became of a snapshot.
@@ -49,16 +57,30 @@ impl Mirror {
 
     /// The newest tick held.
     pub fn tick(&self) -> Tick {
-        self.worlds.back().map_or(0, |(tick, _)| *tick)
+        self.worlds.back().map_or(0, |held| held.tick)
     }
 
     pub fn world(&self) -> &World {
         static NONE: World = World { classes: Vec::new() };
-        self.worlds.back().map_or(&NONE, |(_, world)| world)
+        self.worlds.back().map_or(&NONE, |held| &held.world)
+    }
+
+    /// The newest state lacks some of what the room has: it did not fit into a datagram. Not to be compared with hashes.
+    pub fn is_partial(&self) -> bool {
+        self.worlds.back().is_some_and(|held| held.partial)
+    }
+
+    fn held(&self, tick: Tick) -> Option<&Held> {
+        self.worlds.iter().rev().find(|held| held.tick == tick)
     }
 
     pub fn world_at(&self, tick: Tick) -> Option<&World> {
-        self.worlds.iter().rev().find(|(t, _)| *t == tick).map(|(_, world)| world)
+        self.held(tick).map(|held| &held.world)
+    }
+
+    /// Like `world_at`, but nothing where the state is known to be partial.
+    pub fn whole_at(&self, tick: Tick) -> Option<&World> {
+        self.held(tick).filter(|held| !held.partial).map(|held| &held.world)
     }
 
     /// A bare acknowledgement of the newest snapshot.
@@ -76,6 +98,29 @@ impl Mirror {
         Ok(Applied::Newest(tick))
     }
 
+    /// Believes a snapshot instead of decoding it: takes its tick and report, and keeps the world it had. For bots that
+    /// only make load.
+    pub fn believe(&mut self, frame: &[u8]) -> Result<Applied, CodecError> {
+        let header = Header::decode(&mut Reader::new(frame))?;
+        let tick = widen(header.tick, self.tick());
+        let Some(newest) = self.worlds.back_mut().filter(|held| held.tick < tick) else { return Ok(Applied::Stale) };
+        if header.epoch_low != self.epoch as u8 {
+            return Ok(Applied::Stale);
+        }
+        newest.tick = tick;
+        self.hear(&header);
+        Ok(Applied::Newest(tick))
+    }
+
+    fn hear(&mut self, header: &Header) {
+        self.report = InputReport {
+            applied: widen(header.applied, self.report.applied),
+            substitutions: header.substitutions,
+            skips: header.skips,
+            slack_half_ms: header.slack_half_ms,
+        };
+    }
+
     fn decode(&mut self, frame: &[u8], tick: Tick) -> Result<(), CodecError> {
         let mut reader = Reader::new(frame);
         let header = Header::decode(&mut reader)?;
@@ -85,21 +130,16 @@ impl Mirror {
             Some(baseline) => self.world_at(baseline).cloned().ok_or(CodecError::Baseline)?,
         };
         delta::decode(&mut reader, &self.schema, &mut world, tick)?;
-        self.report = InputReport {
-            applied: widen(header.applied, self.report.applied),
-            substitutions: header.substitutions,
-            skips: header.skips,
-            slack_half_ms: header.slack_half_ms,
-        };
+        self.hear(&header);
         // Baselines only move forward, so nothing before this one is needed again. A key snapshot tells nothing about what
         // has been acknowledged meanwhile.
         if let Some(oldest) = baseline {
-            self.worlds.retain(|(t, _)| *t >= oldest);
+            self.worlds.retain(|held| held.tick >= oldest);
         }
         if self.worlds.len() > AGE_MAX as usize {
             self.worlds.pop_front();
         }
-        self.worlds.push_back((tick, world));
+        self.worlds.push_back(Held { tick, world, partial: header.partial });
         Ok(())
     }
 

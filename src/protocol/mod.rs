@@ -10,6 +10,8 @@ pub mod hash;
 pub mod input;
 pub mod message;
 pub mod mirror;
+#[cfg(test)]
+pub(crate) mod mutate;
 pub mod reason;
 pub mod schema;
 pub mod snapshot;

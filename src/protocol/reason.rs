@@ -54,13 +54,13 @@ reasons! {
     WrongPassword = 54, "wrong password";
     /// No protocol version in common.
     Version = 55, "version not served";
-    /// The room was closed by its module or an operator.
+    /// The room was closed by its module or an operator, or with its module, whose script failed again and again.
     RoomClosed = 56, "room closed";
     /// A resume token that is spent, forged or expired, or names a session that has ended.
     BadResume = 57, "resume refused";
     RoomFull = 58, "room full";
     UnknownModule = 59, "unknown module";
-    /// The module's `enter` said no, or the room is locked.
+    /// The module's `enter` said no, the room is locked, or the module is closed until its next version.
     Refused = 60, "refused";
     BadName = 61, "bad room name";
     /// A newer link of the same session took over.

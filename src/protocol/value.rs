@@ -36,6 +36,15 @@ pub enum Key {
     Name(String),
 }
 
+impl Key {
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Index(i) => drop(rmp::encode::write_sint(out, *i)),
+            Self::Name(name) => drop(rmp::encode::write_str(out, name)),
+        }
+    }
+}
+
 impl From<&str> for Key {
     fn from(name: &str) -> Self {
         Self::Name(name.to_owned())
@@ -127,16 +136,13 @@ impl Value {
             Self::Text(t) => drop(mp::write_str(out, t)),
             Self::Bytes(b) => drop(mp::write_bin(out, b)),
             Self::List(items) => {
-                drop(mp::write_array_len(out, items.len() as u32));
+                write_list(out, items.len());
                 items.iter().for_each(|item| item.encode(out));
             }
             Self::Map(map) => {
                 drop(mp::write_map_len(out, map.len() as u32));
                 for (key, value) in map {
-                    match key {
-                        Key::Index(i) => drop(mp::write_sint(out, *i)),
-                        Key::Name(name) => drop(mp::write_str(out, name)),
-                    }
+                    key.encode(out);
                     value.encode(out);
                 }
             }
@@ -149,6 +155,14 @@ impl Value {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CodecError> {
         let mut reader = Reader::new(bytes);
         let value = Self::decode(&mut reader)?;
+        reader.finish()?;
+        Ok(value)
+    }
+
+    /// As [`Self::from_bytes`], nested as deep as `depth`: for what this server has written itself, not for the wire.
+    pub fn from_bytes_within(bytes: &[u8], depth: usize) -> Result<Self, CodecError> {
+        let mut reader = Reader::new(bytes);
+        let value = Self::read(&mut reader, depth)?;
         reader.finish()?;
         Ok(value)
     }
@@ -200,6 +214,11 @@ impl Value {
             _ => return Err(CodecError::Marker),
         })
     }
+}
+
+/// The head of a list; its items follow.
+pub fn write_list(out: &mut Vec<u8>, length: usize) {
+    drop(rmp::encode::write_array_len(out, length as u32));
 }
 
 fn write_number(out: &mut Vec<u8>, n: f64) {

@@ -14,6 +14,11 @@ pub fn put_signed(out: &mut Vec<u8>, n: i32) {
     put(out, zigzag(n));
 }
 
+/// Bytes that `put` writes for `n`.
+pub const fn length(n: u32) -> usize {
+    (38 - (n | 1).leading_zeros() as usize) / 7
+}
+
 pub const fn zigzag(n: i32) -> u32 {
     ((n << 1) ^ (n >> 31)) as u32
 }
@@ -107,6 +112,7 @@ mod tests {
         for n in [0, 1, -1, 63, -64, 64, 8191, i32::MAX, i32::MIN] {
             let mut out = Vec::new();
             put_signed(&mut out, n);
+            assert_eq!(length(zigzag(n)), out.len());
             let mut reader = Reader::new(&out);
             assert_eq!(reader.signed(), Ok(n));
             assert!(reader.is_empty());

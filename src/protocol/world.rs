@@ -71,6 +71,11 @@ impl World {
         self.classes.iter().map(Rows::len).sum()
     }
 
+    /// Bytes of its numbers.
+    pub fn bytes(&self) -> usize {
+        self.classes.iter().map(|rows| rows.len() * (1 + rows.values.len()) * size_of::<i32>()).sum()
+    }
+
     /// Removes the linear entities whose life is over at `tick`: both sides do this by themselves.
     pub fn expire(&mut self, schema: &Schema, tick: Tick) {
         for (class, rows) in schema.classes.iter().zip(&mut self.classes) {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 
-use super::Refused;
+use super::{Refused, name};
 use crate::{
     config::Limits,
     metrics::{Metrics, Resume},
@@ -103,7 +103,8 @@ impl<R: Clone> Desk<R> {
             },
             via.now,
         );
-        let name = super::name::clean(&hello.name, self.limits.name_bytes_max).unwrap_or_else(|| "guest".into());
+        let cut = |name: String| name::cut(&name, self.limits.name_bytes_max).to_owned();
+        let name = name::clean(&hello.name).map(cut).filter(|name| !name.is_empty()).unwrap_or_else(|| "guest".into());
         self.sessions.insert(session.id(), Entry { session: session.clone(), name, room: None });
         self.metrics.sessions_opened[via.transport as usize].add(1);
         Ok((self.attach(&session, device, ResumeFrom::default(), via), session))
@@ -179,6 +180,8 @@ impl<R: Clone> Desk<R> {
             alive
         });
         let window = self.limits.resume_window_secs * 1_000_000;
+        let most = self.sessions.values().map(|entry| entry.session.held_bytes()).max().unwrap_or(0);
+        self.metrics.session_held_bytes_max.set(most as i64);
         for entry in self.sessions.values() {
             let expired = entry.session.lost_since().is_some_and(|since| now.saturating_sub(since) > window);
             // In a room the room says so, in its own time, and lets its script know.

@@ -1,7 +1,11 @@
-//! The front desk the transports talk to: hello, join, leave, list, close. Async; it alone may wait for a worker.
+//! The front desk the transports talk to: hello, join, leave, close; `list` says what there is, `keeper` looks after rooms
+//! and modules. Async; it alone may wait for a worker.
+
+mod keeper;
+mod list;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -10,17 +14,19 @@ use std::{
     time::Duration,
 };
 
-use serde::Serialize;
 use tokio::{
-    sync::{OnceCell, oneshot},
+    sync::{OnceCell, mpsc, oneshot},
     time::timeout,
 };
 
 use super::{
     Entry, Refused, RoomInit,
+    catalog::{Catalog, Verdict},
+    checkpoint::Checkpoint,
     desk::{Desk, Device},
+    loader::Loader,
     name,
-    worker::{self, Command, Herald, RoomId, RoomStatus, WorkerHandle},
+    worker::{Command, Fleet, Herald, RoomKey, RoomStatus, Services},
 };
 use crate::{
     clock::Clock,
@@ -32,54 +38,28 @@ use crate::{
         message::{self, ClientFrame, Hello, JoinRequest},
     },
     session::{Link, Request, Session, TokenKey},
-    store::Store,
+    store::{Checkpoints, Store},
 };
 
 pub use super::desk::Via;
+pub use list::{ModuleSummary, RoomSummary};
 /// Why a hello got no link. The transport says `bye` with it.
 pub type Refusal = Refused;
-
-/// A room in the public list.
-#[derive(Debug, Clone, Serialize)]
-pub struct RoomSummary {
-    pub module: String,
-    pub name: String,
-    pub players: u32,
-    pub seats: u32,
-    pub tick_rate: u32,
-    pub open_secs: u64,
-    pub tick_us: u32,
-    pub lateness_us: u32,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ModuleSummary {
-    pub module: String,
-    pub title: String,
-    pub seats: u32,
-    pub tick_rate: u32,
-}
 
 /// A room's name and where it runs.
 #[derive(Debug, Clone)]
 struct Place {
     key: RoomKey,
     name: String,
-    id: RoomId,
-    worker: WorkerHandle,
     status: Arc<RoomStatus>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct RoomKey {
-    module: String,
-    folded: String,
 }
 
 /// Everything the directory is built from.
 pub struct DirectoryInit {
     pub store: Store,
     pub factories: Vec<Arc<dyn GameFactory>>,
+    /// They came with the binary: their versions are never on probation.
+    pub bundled: bool,
     pub workers: usize,
     pub clock: Clock,
     /// Seeds names, session ids and rooms.
@@ -90,11 +70,13 @@ pub struct DirectoryInit {
 
 struct Inner {
     store: Store,
-    factories: BTreeMap<String, Arc<dyn GameFactory>>,
+    catalog: Mutex<Catalog>,
     desk: Mutex<Desk<Place>>,
     /// A cell a name: whoever comes first opens the room, the others wait for it.
     rooms: Mutex<HashMap<RoomKey, Arc<OnceCell<Place>>>>,
-    workers: Vec<WorkerHandle>,
+    fleet: Fleet,
+    loader: Loader,
+    checkpoints: Checkpoints,
     threads: Mutex<Vec<JoinHandle<()>>>,
     next_room: AtomicU64,
     stopping: AtomicBool,
@@ -110,7 +92,7 @@ pub struct Directory {
 
 impl std::fmt::Debug for Directory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Directory({} modules)", self.inner.factories.len())
+        write!(f, "Directory({} rooms)", lock(&self.inner.rooms).len())
     }
 }
 
@@ -121,24 +103,52 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Directory {
     pub async fn new(init: DirectoryInit) -> Result<Self, crate::store::StoreError> {
         let key = TokenKey::new(&init.store.token_key().await?);
-        let herald = Herald::start(init.limits.worker_inbox);
-        let start =
-            |index| worker::start(index, init.limits.worker_inbox, init.clock, herald.clone(), init.metrics.clone());
-        let (workers, threads) = (0..init.workers.max(1)).map(start).unzip();
+        let (limits, metrics) = (init.limits, init.metrics);
+        let (events, told) = mpsc::channel(limits.room_events);
+        let (loader, loading) = Loader::start(limits.loader_queue, metrics.clone());
+        let services = Services {
+            clock: init.clock,
+            herald: Herald::start(limits.worker_inbox),
+            loader: loader.clone(),
+            store: init.store.clone(),
+            checkpoints: Checkpoints::new(&limits, metrics.clone()),
+            events,
+            slot: limits.room_slot_us,
+            room_share: limits.room_share_percent,
+            metrics: metrics.clone(),
+        };
+        let (fleet, mut threads) = Fleet::start(init.workers, limits.worker_inbox, &services);
+        threads.push(loading);
         let inner = Inner {
             store: init.store,
-            factories: init.factories.into_iter().map(|f| (f.info().module.clone(), f)).collect(),
-            desk: Mutex::new(Desk::new(key, init.seed, init.limits.clone(), init.metrics.clone())),
+            catalog: Mutex::default(),
+            desk: Mutex::new(Desk::new(key, init.seed, limits.clone(), metrics.clone())),
             rooms: Mutex::new(HashMap::new()),
-            workers,
+            fleet,
+            loader,
+            checkpoints: services.checkpoints,
             threads: Mutex::new(threads),
             next_room: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
             clock: init.clock,
-            limits: init.limits,
-            metrics: init.metrics,
+            limits,
+            metrics,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let directory = Self { inner: Arc::new(inner) };
+        for factory in init.factories {
+            let module = factory.info().module.clone();
+            let clean = directory.inner.store.clean_versions(&module).await?;
+            let mut catalog = lock(&directory.inner.catalog);
+            catalog.offer(factory, init.bundled, directory.when());
+            catalog.remember_clean(&module, clean);
+        }
+        tokio::spawn(keeper::run(directory.clone(), told));
+        Ok(directory)
+    }
+
+    /// The thread that loads modules and makes VMs.
+    pub fn loader(&self) -> &Loader {
+        &self.inner.loader
     }
 
     /// The first frame of a connection: who is this, which session, which room.
@@ -201,7 +211,8 @@ impl Directory {
         lock(&self.inner.desk).set_room(session.id(), None);
         match place {
             Some(place) => {
-                if place.worker.send(Command::Leave { id: place.id, session: session.clone() }).is_err() {
+                let command = Command::Leave { room: place.status.clone(), session: session.clone() };
+                if self.inner.fleet.of(&place.status).send(command).is_err() {
                     session.refuse(CloseReason::Busy);
                 }
             }
@@ -220,18 +231,22 @@ impl Directory {
         if self.inner.stopping.load(Relaxed) {
             return Err(CloseReason::Restarting.into());
         }
-        let factory = self.inner.factories.get(&join.module).cloned();
-        let factory = factory.ok_or_else(|| {
-            Refused::new(CloseReason::UnknownModule, format!("there is no module {:?} here", join.module))
-        })?;
-        let shown = name::clean(&join.room, self.inner.limits.name_bytes_max);
+        if !self.sits_in(session, &join) {
+            lock(&self.inner.catalog).admits(&join.module, self.when())?;
+        }
+        let shown = name::clean(&join.room);
         let shown = shown.ok_or_else(|| Refused::new(CloseReason::BadName, "a room needs a name"))?;
+        // A part of a name may be another room's.
+        let bytes_max = self.inner.limits.name_bytes_max;
+        if shown.len() > bytes_max {
+            return Err(Refused::new(CloseReason::BadName, format!("a room's name has at most {bytes_max} bytes")));
+        }
         let key = RoomKey { module: join.module.clone(), folded: name::fold(&shown) };
         self.leave_other_room(session, &key);
         let (_, player) = lock(&self.inner.desk).session(session.id()).unwrap_or((session.clone(), String::new()));
         // A room may close between being found and being asked; then the name is free again.
         for _ in 0..3 {
-            let place = self.place(&key, &shown, &join.password, &factory).await?;
+            let place = self.place(&key, &shown, &join.password).await?;
             let entry = Entry { session: session.clone(), name: player.clone(), request: join.clone() };
             match self.ask_to_join(&place, entry).await {
                 Err(refused) if refused.reason == CloseReason::RoomClosed => self.forget(&key),
@@ -253,7 +268,8 @@ impl Directory {
         let place = lock(&self.inner.desk).room_of(session.id());
         place.is_some_and(|place| {
             let open = !place.status.closed.load(Relaxed);
-            open && place.key.module == join.module && place.key.folded == name::fold(&join.room)
+            let name = name::clean(&join.room).unwrap_or_default();
+            open && place.key.module == join.module && place.key.folded == name::fold(&name)
         })
     }
 
@@ -265,13 +281,7 @@ impl Directory {
     }
 
     /// Where the room of this name runs; opens it when there is none.
-    async fn place(
-        &self,
-        key: &RoomKey,
-        shown: &str,
-        password: &str,
-        factory: &Arc<dyn GameFactory>,
-    ) -> Result<Place, Refused> {
+    async fn place(&self, key: &RoomKey, shown: &str, password: &str) -> Result<Place, Refused> {
         let cell = {
             let mut rooms = lock(&self.inner.rooms);
             rooms.retain(|_, cell| cell.get().is_none_or(|place| !place.status.closed.load(Relaxed)));
@@ -280,7 +290,7 @@ impl Directory {
             }
             rooms.entry(key.clone()).or_default().clone()
         };
-        let place = cell.get_or_try_init(|| self.open(key, shown, password, factory)).await;
+        let place = cell.get_or_try_init(|| self.open(key, shown, password)).await;
         place.cloned().inspect_err(|_| self.forget(key))
     }
 
@@ -291,20 +301,37 @@ impl Directory {
         }
     }
 
-    async fn open(
+    /// Opens a room, from what an earlier one of this name left behind where its module keeps rooms.
+    async fn open(&self, key: &RoomKey, shown: &str, password: &str) -> Result<Place, Refused> {
+        let kept = self.inner.checkpoints.find(&key.module, &key.folded);
+        if let Some(checkpoint) = kept.and_then(|bytes| Checkpoint::from_bytes(&bytes)) {
+            match self.open_from(key, shown, password, Some(Box::new(checkpoint))).await {
+                Ok(place) => return Ok(place),
+                Err(refused) if refused.reason == CloseReason::Busy => return Err(refused),
+                Err(refused) => {
+                    tracing::error!(module = %key.module, room = %shown, "opened anew, its state is lost: {}", refused.text);
+                }
+            }
+            self.inner.checkpoints.forget(&key.module, &key.folded);
+        }
+        self.open_from(key, shown, password, None).await
+    }
+
+    async fn open_from(
         &self,
         key: &RoomKey,
         shown: &str,
         password: &str,
-        factory: &Arc<dyn GameFactory>,
+        from: Option<Box<Checkpoint>>,
     ) -> Result<Place, Refused> {
         let failed = |error: String| Refused::new(CloseReason::RoomFailed, error);
-        // Loading a module may take its time; it does so where no room has to wait for it.
-        let loader = factory.clone();
-        let game = tokio::task::spawn_blocking(move || loader.create()).await;
-        let game = game.map_err(|_| failed("loading panicked".into()))?.map_err(|error| failed(error.to_string()))?;
-        let worker = self.inner.workers.iter().min_by_key(|w| w.load()).cloned();
-        let worker = worker.ok_or_else(|| Refused::from(CloseReason::Internal))?;
+        let opening = lock(&self.inner.catalog).open(&key.module, self.when())?;
+        let factory = opening.factory;
+        // Making a VM may take its time; it does so where no room has to wait for it.
+        let game = self.inner.loader.make(factory.clone()).await.map_err(|_| Refused::from(CloseReason::Busy))?;
+        let game = game.map_err(|error| failed(error.to_string()))?;
+        let fleet = &self.inner.fleet;
+        let worker = if opening.on_probation { fleet.penalty() } else { fleet.idlest() };
         let init = RoomInit {
             game,
             name: shown.to_owned(),
@@ -314,23 +341,37 @@ impl Directory {
             metrics: self.inner.metrics.clone(),
         };
         let id = self.inner.next_room.fetch_add(1, Relaxed);
-        let status = Arc::new(RoomStatus::default());
+        let status = Arc::new(RoomStatus::new(id, key.clone(), worker.index, factory.info().clone()));
         let (reply, answer) = oneshot::channel();
-        let command = Command::Open { id, init: Box::new(init), status: status.clone(), reply };
+        let restored = from.is_some();
+        let command = Command::Open { room: status.clone(), init: Box::new(init), from, reply };
         worker.send(command).map_err(|_| Refused::from(CloseReason::Busy))?;
-        self.answer(answer).await?.map_err(|error| failed(error.to_string()))?;
-        tracing::info!(module = %key.module, room = %shown, "room opened");
-        Ok(Place { key: key.clone(), name: shown.to_owned(), id, worker, status })
+        if let Err(error) = self.answer(answer).await? {
+            // A module that is stopped again and again while it opens is closed like one that is stopped in play.
+            if error.is_fatal()
+                && let Verdict::Close(text) =
+                    self.note_failure(&key.module, &factory.info().version, &error.to_string())
+            {
+                return Err(Refused::new(CloseReason::Refused, text));
+            }
+            return Err(failed(error.to_string()));
+        }
+        tracing::info!(module = %key.module, room = %shown, restored, "room opened");
+        self.saw(&factory);
+        // A new version may have come meanwhile, when this room was in no list yet.
+        let (directory, room) = (self.clone(), status.clone());
+        tokio::spawn(async move { directory.bring_up_to_date(&room).await });
+        Ok(Place { key: key.clone(), name: shown.to_owned(), status })
     }
 
     async fn ask_to_join(&self, place: &Place, entry: Entry) -> Result<(), Refused> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Join { id: place.id, entry: Box::new(entry), reply };
-        place.worker.send(command).map_err(|_| Refused::from(CloseReason::Busy))?;
+        let command = Command::Join { room: place.status.clone(), entry: Box::new(entry), reply };
+        self.inner.fleet.of(&place.status).send(command).map_err(|_| Refused::from(CloseReason::Busy))?;
         self.answer(answer).await?
     }
 
-    async fn answer<T>(&self, answer: oneshot::Receiver<T>) -> Result<T, Refused> {
+    pub(super) async fn answer<T>(&self, answer: oneshot::Receiver<T>) -> Result<T, Refused> {
         let patience = Duration::from_millis(self.inner.limits.worker_answer_ms);
         match timeout(patience, answer).await {
             Ok(Ok(value)) => Ok(value),
@@ -342,38 +383,6 @@ impl Directory {
     /// The HTTP link with this token.
     pub fn link(&self, token: &[u8; 16]) -> Option<Link> {
         lock(&self.inner.desk).link(token)
-    }
-
-    pub fn rooms(&self) -> Vec<RoomSummary> {
-        let now = self.inner.clock.now();
-        let summary = |place: &Place| {
-            let info = self.inner.factories.get(&place.key.module)?.info();
-            Some(RoomSummary {
-                module: place.key.module.clone(),
-                name: place.name.clone(),
-                players: place.status.players.load(Relaxed),
-                seats: info.seats.1,
-                tick_rate: info.schema.tick_rate,
-                open_secs: now.saturating_sub(place.status.opened_us.load(Relaxed)) / 1_000_000,
-                tick_us: place.status.tick_us.load(Relaxed),
-                lateness_us: place.status.lateness_us.load(Relaxed),
-            })
-        };
-        let rooms = lock(&self.inner.rooms);
-        let open = rooms.values().filter_map(|cell| cell.get()).filter(|place| !place.status.closed.load(Relaxed));
-        let mut list: Vec<_> = open.filter_map(summary).collect();
-        list.sort_by(|a, b| (&a.module, &a.name).cmp(&(&b.module, &b.name)));
-        list
-    }
-
-    pub fn modules(&self) -> Vec<ModuleSummary> {
-        let summary = |info: &crate::game::GameInfo| ModuleSummary {
-            module: info.module.clone(),
-            title: info.title.clone(),
-            seats: info.seats.1,
-            tick_rate: info.schema.tick_rate,
-        };
-        self.inner.factories.values().map(|factory| summary(factory.info())).collect()
     }
 
     /// A name that no room of this module has.
@@ -393,8 +402,8 @@ impl Directory {
         let place = lock(&self.inner.rooms).get(&key).and_then(|cell| cell.get().cloned());
         let Some(place) = place else { return false };
         let (reply, answer) = oneshot::channel();
-        let command = Command::Close { id: place.id, reason: CloseReason::RoomClosed, reply };
-        if place.worker.send(command).is_err() {
+        let command = Command::Close { room: place.status.clone(), reason: CloseReason::RoomClosed, reply };
+        if self.inner.fleet.of(&place.status).send(command).is_err() {
             return false;
         }
         self.answer(answer).await.unwrap_or(false)
@@ -408,10 +417,11 @@ impl Directory {
     /// Refuses newcomers, ends every session with `restarting`, and stops the workers.
     pub async fn shutdown(&self) {
         self.inner.stopping.store(true, Relaxed);
-        let workers = self.inner.workers.clone();
+        let (fleet, loader) = (self.inner.fleet.clone(), self.inner.loader.clone());
         let threads = std::mem::take(&mut *lock(&self.inner.threads));
         let stopped = tokio::task::spawn_blocking(move || {
-            workers.iter().for_each(WorkerHandle::stop);
+            fleet.stop();
+            loader.stop();
             threads.into_iter().for_each(|thread| drop(thread.join()));
         });
         drop(stopped.await);

@@ -4,28 +4,68 @@
 //! to its player alone. They are state, not messages: for a session that lags, changes are left out and the whole
 //! document follows when it has caught up.
 
-use std::collections::BTreeMap;
+use std::{
+    cell::{Cell, OnceCell},
+    collections::BTreeMap,
+};
 
 use bytes::Bytes;
 
 use crate::{
-    game::{Audience, DocumentName, Seat},
+    game::{DocumentName, Seat},
     protocol::{Key, PlayerNumber, Tick, Value, document::Operation, hash, message},
 };
 
 #[derive(Debug)]
 pub struct Documents {
-    state: Value,
-    players: Value,
-    secrets: BTreeMap<PlayerNumber, Value>,
-    changes: Vec<Change>,
+    state: Document,
+    players: Document,
+    /// Of people: nobody is sent a bot's.
+    secrets: BTreeMap<PlayerNumber, Document>,
+    /// Of what they are now, once somebody has asked.
+    hash: Cell<Option<u32>>,
 }
 
 #[derive(Debug)]
-struct Change {
-    audience: Audience,
+struct Document {
     name: &'static str,
-    operations: Vec<Operation>,
+    value: Value,
+    /// This tick's.
+    changes: Vec<Operation>,
+    /// The frames' common part, made once for all who are sent the changes, or the whole.
+    changes_body: OnceCell<Bytes>,
+    whole_body: OnceCell<Bytes>,
+}
+
+impl Document {
+    fn new(name: &'static str) -> Self {
+        let (changes_body, whole_body) = (OnceCell::new(), OnceCell::new());
+        Self { name, value: empty(), changes: Vec::new(), changes_body, whole_body }
+    }
+
+    fn change(&mut self, operations: Vec<Operation>) -> bool {
+        let fits = operations.iter().all(|operation| operation.apply(&mut self.value).is_ok());
+        self.changes.extend(operations);
+        self.changes_body.take();
+        self.whole_body.take();
+        fits
+    }
+
+    fn changes(&self) -> Option<&Bytes> {
+        let make = || message::document_body(self.name, self.changes.iter());
+        (!self.changes.is_empty()).then(|| self.changes_body.get_or_init(make))
+    }
+
+    fn whole(&self) -> &Bytes {
+        self.whole_body.get_or_init(|| message::document_whole(self.name, &self.value))
+    }
+
+    fn clear_changes(&mut self) {
+        self.changes.clear();
+        self.changes_body.take();
+        // It is large, and lagging is rare.
+        self.whole_body.take();
+    }
 }
 
 fn empty() -> Value {
@@ -39,33 +79,40 @@ pub fn player_key(player: PlayerNumber) -> Key {
 
 impl Default for Documents {
     fn default() -> Self {
-        Self { state: empty(), players: empty(), secrets: BTreeMap::new(), changes: Vec::new() }
+        let (state, players) = (Document::new("state"), Document::new("players"));
+        Self { state, players, secrets: BTreeMap::new(), hash: Cell::default() }
     }
 }
 
 impl Documents {
     /// A change the script made. False when it does not fit the shadow, which would be a fault of ours.
     pub fn patch(&mut self, name: DocumentName, operations: Vec<Operation>) -> bool {
+        self.hash.set(None);
         match name {
-            DocumentName::State => self.change(Audience::Room, "state", operations),
+            DocumentName::State => self.state.change(operations),
             DocumentName::PlayerState(player) => {
                 let prefix = [player_key(player), "state".into()];
                 let under = |operation: Operation| Operation {
                     path: prefix.iter().cloned().chain(operation.path).collect(),
                     value: operation.value,
                 };
-                self.change(Audience::Room, "players", operations.into_iter().map(under).collect())
+                self.players.change(operations.into_iter().map(under).collect())
             }
-            DocumentName::Secret(player) => self.change(Audience::Player(player), "secret", operations),
+            DocumentName::Secret(player) => {
+                self.secrets.get_mut(&player).is_none_or(|secret| secret.change(operations))
+            }
         }
     }
 
     pub fn joined(&mut self, seat: &Seat) {
-        self.secrets.insert(seat.number, empty());
+        if !seat.bot {
+            self.secrets.insert(seat.number, Document::new("secret"));
+        }
         let entry = Value::map([
             ("name", seat.name.as_str().into()),
             ("kind", seat.kind.as_str().into()),
             ("role", "".into()),
+            ("bot", seat.bot.into()),
             ("connected", true.into()),
             ("state", empty()),
         ]);
@@ -85,56 +132,59 @@ impl Documents {
         self.set_player(vec![player_key(player), "role".into()], Some(role.into()));
     }
 
-    fn set_player(&mut self, path: Vec<Key>, value: Option<Value>) {
-        self.change(Audience::Room, "players", vec![Operation { path, value }]);
+    pub fn kind(&mut self, player: PlayerNumber, kind: String) {
+        self.set_player(vec![player_key(player), "kind".into()], Some(kind.into()));
     }
 
-    fn change(&mut self, audience: Audience, name: &'static str, operations: Vec<Operation>) -> bool {
-        let document = match audience {
-            Audience::Player(player) => self.secrets.entry(player).or_insert_with(empty),
-            Audience::Room if name == "state" => &mut self.state,
-            Audience::Room => &mut self.players,
-        };
-        let fits = operations.iter().all(|operation| operation.apply(document).is_ok());
-        self.changes.push(Change { audience, name, operations });
-        fits
+    pub fn name(&mut self, player: PlayerNumber, name: &str) {
+        self.set_player(vec![player_key(player), "name".into()], Some(name.into()));
+    }
+
+    fn set_player(&mut self, path: Vec<Key>, value: Option<Value>) {
+        self.hash.set(None);
+        self.players.change(vec![Operation { path, value }]);
+    }
+
+    fn seen_by(&self, player: PlayerNumber) -> impl Iterator<Item = &Document> {
+        [Some(&self.players), self.secrets.get(&player), Some(&self.state)].into_iter().flatten()
     }
 
     /// All documents as one player sees them.
     pub fn whole(&self, player: PlayerNumber) -> Value {
         Value::map([
-            ("state", self.state.clone()),
-            ("players", self.players.clone()),
-            ("secret", self.secrets.get(&player).cloned().unwrap_or_else(empty)),
+            ("state", self.state.value.clone()),
+            ("players", self.players.value.clone()),
+            ("secret", self.secrets.get(&player).map_or_else(empty, |secret| secret.value.clone())),
         ])
     }
 
-    /// This tick's changes as far as this player may see them; `send` gets a maker that needs the frame's number.
-    pub fn send_changes(&self, player: PlayerNumber, tick: Tick, mut send: impl FnMut(&dyn Fn(u32) -> Bytes)) {
-        for change in &self.changes {
-            if matches!(change.audience, Audience::Player(other) if other != player) {
-                continue;
-            }
-            send(&|number| message::document(number, tick, change.name, &change.operations));
-        }
+    /// Bytes of what `send` would send, about.
+    pub fn sent_bytes(&self, player: PlayerNumber, whole: bool) -> usize {
+        let bodies = self.seen_by(player).filter_map(|d| if whole { Some(d.whole()) } else { d.changes() });
+        bodies.map(Bytes::len).sum()
     }
 
-    /// Every document whole, for a session that had lagged.
-    pub fn send_whole(&self, player: PlayerNumber, tick: Tick, mut send: impl FnMut(&dyn Fn(u32) -> Bytes)) {
-        if let Value::Map(documents) = self.whole(player) {
-            for (name, value) in documents {
-                let Key::Name(name) = name else { continue };
-                let operations = [Operation::whole(value)];
-                send(&|number| message::document(number, tick, &name, &operations));
+    /// This tick's changes as far as this player may see them, or every document whole, for a session that had lagged.
+    /// `send` gets a maker that needs the frame's number.
+    pub fn send(&self, player: PlayerNumber, whole: bool, tick: Tick, mut send: impl FnMut(&dyn Fn(u32) -> Bytes)) {
+        for document in self.seen_by(player) {
+            let body = if whole { Some(document.whole()) } else { document.changes() };
+            if let Some(body) = body {
+                send(&|number| message::document(number, tick, body));
             }
         }
     }
 
     pub fn clear_changes(&mut self) {
-        self.changes.clear();
+        self.state.clear_changes();
+        self.players.clear_changes();
+        self.secrets.values_mut().for_each(Document::clear_changes);
     }
 
+    /// Reckoned once for all who ask before the next change.
     pub fn hash(&self) -> u32 {
-        hash::documents(&self.state, &self.players)
+        let hash = self.hash.get().unwrap_or_else(|| hash::documents(&self.state.value, &self.players.value));
+        self.hash.set(Some(hash));
+        hash
     }
 }

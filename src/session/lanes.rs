@@ -103,6 +103,8 @@ pub(super) struct Lanes {
     pub(super) sent: u32,
     /// The lane was emptied: not everything of this epoch can be sent again.
     emptied: bool,
+    /// The epoch before this one and how many frames it numbered: whoever comes back from it learns what was lost.
+    before: (Epoch, u32),
 
     snapshot: Option<Bytes>,
     /// A snapshot was taken by the link and has not left it.
@@ -128,6 +130,7 @@ impl Lanes {
             unreceived_bytes: 0,
             sent: 0,
             emptied: false,
+            before: (0, 0),
             snapshot: None,
             snapshot_leaving: false,
             snapshot_wanted: false,
@@ -190,7 +193,14 @@ impl Lanes {
         };
     }
 
+    /// What a living link has been given already stays in front of what comes now, so it loses nothing; a client that
+    /// has to come back is told by `before` how much it missed.
     pub(super) fn begin(&mut self, epoch: Epoch) {
+        if epoch == 0 {
+            self.before = (0, 0);
+        } else if epoch != self.epoch && self.sent > 0 {
+            self.before = (self.epoch, self.sent);
+        }
         self.epoch = epoch;
         self.messages.clear();
         self.received = 0;
@@ -206,6 +216,17 @@ impl Lanes {
     pub(super) fn can_replay(&self, received: u32) -> bool {
         let oldest = self.unreceived.front().map_or(self.sent + 1, |(number, _)| *number);
         !self.emptied && received <= self.sent && received + 1 >= oldest
+    }
+
+    /// Numbered frames of `epoch` after `received` that can never be sent again.
+    pub(super) fn lost(&self, epoch: Epoch, received: u32) -> u32 {
+        let sent = match epoch {
+            0 => 0,
+            epoch if epoch == self.epoch => self.sent,
+            epoch if epoch == self.before.0 => self.before.1,
+            _ => 0,
+        };
+        sent.saturating_sub(received)
     }
 
     pub(super) fn answer(&mut self, frame: Bytes, received: u32) -> usize {
@@ -238,6 +259,18 @@ impl Lanes {
 
     pub(super) fn lags(&self, limits: &Limits) -> bool {
         self.exceeds(limits, 2)
+    }
+
+    /// With the heads of a few frames.
+    pub(super) fn has_room_for(&self, bytes: usize, limits: &Limits) -> bool {
+        self.unreceived.is_empty() || self.unreceived_bytes + bytes + 256 <= limits.reliable_lane_bytes
+    }
+
+    /// Bytes kept for the client, at most: what waits to be written, and what it may have to be sent again, which are
+    /// partly the same.
+    pub(super) fn held_bytes(&self) -> usize {
+        let waiting = self.outbox.iter().chain(&self.snapshot).map(Bytes::len).sum::<usize>();
+        waiting + self.unreceived_bytes
     }
 
     /// Returns how many messages were lost when the lane ran full.

@@ -182,14 +182,20 @@ impl Session {
         self.shared.lanes().drain(into);
     }
 
-    /// Begins an epoch: numbers restart, what was queued for the old one is gone. Follow with `answer`.
+    /// Begins an epoch: numbers restart. What a living link has been given still leaves it, in front of the `answer` that
+    /// follows; what a lost one had not received is counted by `lost`.
     pub fn begin(&self, epoch: Epoch) {
         self.shared.lanes().begin(epoch);
     }
 
-    /// The number of the last frame sent in this epoch.
-    pub fn sent(&self) -> u32 {
-        self.shared.lanes().sent
+    /// Numbered frames that a client which received `received` of `epoch` will never see, once a new epoch has begun.
+    pub fn lost(&self, epoch: Epoch, received: u32) -> u32 {
+        self.shared.lanes().lost(epoch, received)
+    }
+
+    /// Frames the link has been given in an earlier epoch still leave, in front of the next answer.
+    pub fn epoch(&self) -> Epoch {
+        self.shared.lanes().epoch
     }
 
     /// The last client message that stands in the room's state.
@@ -228,6 +234,16 @@ impl Session {
     /// Whether documents should wait: the reliable lane is half full.
     pub fn lags(&self) -> bool {
         self.shared.lanes().lags(&self.shared.limits)
+    }
+
+    /// Whether so much more fits the reliable lane. What is larger than the lane fits an empty one, and closes the link.
+    pub fn has_room_for(&self, bytes: usize) -> bool {
+        self.shared.lanes().has_room_for(bytes, &self.shared.limits)
+    }
+
+    /// Bytes kept for the client, in all lanes.
+    pub fn held_bytes(&self) -> usize {
+        self.shared.lanes().held_bytes()
     }
 
     /// Puts a snapshot where the link finds it; one that has not left is replaced.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 use subtle::ConstantTimeEq as _;
 
+use super::scripts::KeyCounts;
 use super::{HASH_BYTES, KEY_BYTES, StoreError};
 
 pub(super) const FILE: &str = "airboat.sqlite";
@@ -18,6 +19,7 @@ const LOCK: &str = "airboat.lock";
 pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_devices.sql", include_str!("migrations/0001_devices.sql")),
     ("0002_admins.sql", include_str!("migrations/0002_admins.sql")),
+    ("0003_module_versions.sql", include_str!("migrations/0003_module_versions.sql")),
 ];
 
 const DAY_SECS: i64 = 86_400;
@@ -25,6 +27,7 @@ const DAY_SECS: i64 = 86_400;
 #[derive(Debug)]
 pub(super) struct Database {
     connection: Connection,
+    key_counts: KeyCounts,
     /// Held as long as the database is open: two servers in one folder would undo each other's rooms. The system
     /// lets go of it even after a kill.
     _lock: Option<File>,
@@ -43,7 +46,7 @@ impl Database {
         let lock = lock(dir)?;
         let path = dir.join(FILE);
         let connection = Connection::open(&path).map_err(|e| refusal(&path, &e))?;
-        let mut database = Self { connection, _lock: Some(lock) };
+        let mut database = Self { connection, key_counts: KeyCounts::default(), _lock: Some(lock) };
         database.prepare(busy_ms).and_then(|()| database.check()).map_err(|e| refusal(&path, &e))?;
         database.migrate().map_err(|e| match e {
             Migration::Newer(found) => StoreError::Open(format!(
@@ -58,7 +61,8 @@ impl Database {
     }
 
     pub(super) fn in_memory() -> Result<Self, StoreError> {
-        let mut database = Self { connection: Connection::open_in_memory()?, _lock: None };
+        let mut database =
+            Self { connection: Connection::open_in_memory()?, key_counts: KeyCounts::default(), _lock: None };
         database.prepare(0)?;
         database.migrate().map_err(|_| StoreError::Open("a new database in memory failed".to_owned()))?;
         Ok(database)
@@ -103,6 +107,15 @@ impl Database {
         if let Err(error) = folded.and_then(|()| self.connection.close().map_err(|(_, error)| error)) {
             tracing::warn!(%error, "the database was not closed cleanly; nothing is lost");
         }
+    }
+
+    pub(super) fn key_counts(&self) -> &KeyCounts {
+        &self.key_counts
+    }
+
+    /// A transaction has failed: nobody knows how many keys there are.
+    pub(super) fn forget_counts(&self) {
+        self.key_counts.borrow_mut().clear();
     }
 
     pub(super) fn begin(&self) -> Result<(), StoreError> {

@@ -1,10 +1,15 @@
 //! What is kept: SQLite behind a cheap handle. One writer thread owns the connection; the handle puts jobs into its
-//! bounded queue and never waits for room in it. Only `database` and `admins` speak SQL.
+//! bounded queue and never waits for room in it. Only `database`, `admins`, `modules` and `scripts`
+//! speak SQL. `checkpoints` keeps closed rooms.
 //!
 //! Rooms hand over owned bytes and go on; the front desk awaits answers.
 
 mod admins;
+mod checkpoints;
 mod database;
+mod modules;
+mod queue;
+mod scripts;
 mod writer;
 
 #[cfg(test)]
@@ -13,7 +18,7 @@ mod tests;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::mpsc::TrySendError;
 
 use ring::digest;
 use tokio::sync::oneshot;
@@ -21,7 +26,11 @@ use tokio::sync::oneshot;
 use crate::config::Limits;
 use crate::metrics::Metrics;
 pub use admins::{Admin, Note};
+pub use checkpoints::Checkpoints;
 use database::Database;
+pub use modules::Version;
+use queue::Queue;
+pub use scripts::Asker;
 pub use writer::StoreThread;
 use writer::{Ask, Job};
 
@@ -65,8 +74,14 @@ const HASH_BYTES: usize = digest::SHA256_OUTPUT_LEN;
 /// A handle to the database; clone it freely.
 #[derive(Debug, Clone)]
 pub struct Store {
-    queue: SyncSender<Job>,
+    queue: Arc<Queue>,
     metrics: Arc<Metrics>,
+    /// What scripts keep that is not to be saved.
+    memory: Arc<scripts::Memory>,
+    /// Keys of one module.
+    keys_max: u64,
+    /// Requests of one room under way.
+    room_requests: usize,
 }
 
 impl Store {
@@ -81,8 +96,10 @@ impl Store {
     }
 
     fn start(database: Database, limits: &Limits, metrics: Arc<Metrics>) -> Result<(Self, StoreThread), StoreError> {
-        let (queue, thread) = StoreThread::start(database, limits.store_queue, Arc::clone(&metrics))?;
-        Ok((Self { queue, metrics }, thread))
+        let queue = Arc::new(Queue::new(limits));
+        let thread = StoreThread::start(database, queue.clone(), Arc::clone(&metrics))?;
+        let (keys_max, room_requests) = (limits.script_keys_max, limits.store_room_requests);
+        Ok((Self { queue, metrics, memory: Arc::default(), keys_max, room_requests }, thread))
     }
 
     /// A new device. When this returns, it is committed.
@@ -129,6 +146,20 @@ impl Store {
             }
         })?;
         answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Keeps the thread busy until what this gives is dropped; returns once it is.
+    #[cfg(test)]
+    fn hold(&self) -> oneshot::Sender<()> {
+        let ((release, held), (begun, begins)) = (oneshot::channel(), std::sync::mpsc::sync_channel(1));
+        self.metrics.store_queue_length.add(1);
+        let hold = move || {
+            let _ = begun.send(());
+            let _ = held.blocking_recv();
+        };
+        self.queue.try_send(Job::hook(hold)).unwrap();
+        begins.recv().unwrap();
+        release
     }
 }
 

@@ -9,6 +9,8 @@ use super::database::{Database, FILE, MIGRATIONS};
 use super::*;
 
 const NOON: i64 = 1_790_000_000;
+/// Longer than any of this takes.
+const AGES: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// A folder that goes away with the test.
 struct Folder(PathBuf);
@@ -69,7 +71,7 @@ async fn everything_is_there_after_reopening() {
     let device = store.create_device(NOON).await.unwrap();
     let key = store.token_key().await.unwrap();
     assert_eq!(store.token_key().await.unwrap(), key);
-    thread.finish();
+    thread.finish(AGES);
     assert_eq!(store.create_device(NOON).await.unwrap_err(), StoreError::Closed);
 
     // The file alone is complete: a copy of it is a backup.
@@ -87,7 +89,7 @@ async fn the_secret_is_not_in_the_file() {
     let folder = Folder::new();
     let (store, thread) = folder.open().unwrap();
     let device = store.create_device(NOON).await.unwrap();
-    thread.finish();
+    thread.finish(AGES);
     let bytes = std::fs::read(folder.0.join(FILE)).unwrap();
     let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(holds(&device.id) && !holds(&device.secret));
@@ -154,7 +156,7 @@ async fn a_kill_loses_nothing_that_was_answered() {
         for (id, secret) in &devices {
             assert!(store.check_device(id, secret, NOON).await.unwrap(), "round {round}: {id}");
         }
-        thread.finish();
+        thread.finish(AGES);
     }
 }
 
@@ -162,7 +164,7 @@ async fn a_kill_loses_nothing_that_was_answered() {
 async fn a_newer_file_is_refused() {
     let folder = Folder::new();
     let (_, thread) = folder.open().unwrap();
-    thread.finish();
+    thread.finish(AGES);
     let connection = rusqlite::Connection::open(folder.0.join(FILE)).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
@@ -195,7 +197,7 @@ async fn damage_inside_is_found_at_the_start() {
     for _ in 0..200 {
         store.create_device(NOON).await.unwrap();
     }
-    thread.finish();
+    thread.finish(AGES);
     let path = folder.0.join(FILE);
     let mut bytes = std::fs::read(&path).unwrap();
     assert!(bytes.len() > 5 * 4096, "{}", bytes.len());
@@ -236,7 +238,7 @@ fn two_servers_do_not_share_a_folder() {
     let folder = Folder::new();
     let (_store, thread) = folder.open().unwrap();
     assert_eq!(folder.refusal(), "the data folder DIR is in use by another airboat");
-    thread.finish();
+    thread.finish(AGES);
     folder.open().unwrap();
 }
 
@@ -245,16 +247,14 @@ async fn a_full_queue_says_busy_and_recovers() {
     let limits = Limits { store_queue: 2, ..Limits::default() };
     let metrics: Arc<Metrics> = Arc::default();
     let (store, _thread) = Store::start(Database::in_memory().unwrap(), &limits, Arc::clone(&metrics)).unwrap();
-    let (release, hold) = oneshot::channel();
-    metrics.store_queue_length.add(1);
-    store.queue.send(Job::Hold(hold)).unwrap();
-    // The writer may or may not have taken the hold yet, so two or three more fit; waiting tasks hold their place.
+    let release = store.hold();
+    // Two more fit; waiting tasks hold their place.
     let mut waiting = Vec::new();
     for _ in 0..8 {
         let store = store.clone();
         waiting.push(tokio::spawn(async move { store.create_device(NOON).await }));
     }
-    while metrics.store_queue_overflowed.get() < 5 {
+    while metrics.store_queue_overflowed.get() < 6 {
         tokio::task::yield_now().await;
     }
     drop(release);
@@ -272,12 +272,7 @@ async fn a_full_queue_says_busy_and_recovers() {
 #[tokio::test]
 async fn what_waits_shares_a_commit() {
     let (store, _thread) = Store::in_memory().unwrap();
-    let (release, hold) = oneshot::channel();
-    store.metrics.store_queue_length.add(1);
-    store.queue.send(Job::Hold(hold)).unwrap();
-    while store.metrics.store_queue_length.get() > 0 {
-        tokio::task::yield_now().await;
-    }
+    let release = store.hold();
     let tasks: Vec<_> = (0..100)
         .map(|_| {
             let store = store.clone();

@@ -2,15 +2,15 @@
 //! price of a commit is shared when many come at once, and nobody waits longer than one when few do.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::admins;
 use super::database::Database;
-use super::{HASH_BYTES, KEY_BYTES, StoreError};
+use super::queue::Queue;
+use super::{HASH_BYTES, KEY_BYTES, StoreError, modules, scripts};
 use crate::metrics::Metrics;
 
 /// Where an answer goes. Whoever asked may have gone; then it is dropped.
@@ -37,58 +37,103 @@ pub(super) enum Job {
     },
     /// What the panel keeps.
     Admins(admins::Job),
-    /// Everything queued before this is still done; then the thread ends.
-    Stop,
-    /// Holds the thread until the other end is dropped.
+    /// Versions of modules.
+    Modules(modules::Job),
+    /// What scripts keep.
+    Scripts(scripts::Job),
+    /// Whatever a test wants done on the thread.
     #[cfg(test)]
-    Hold(oneshot::Receiver<()>),
+    Hook(Hook),
+}
+
+#[cfg(test)]
+pub(super) struct Hook(Box<dyn FnOnce() + Send>);
+
+#[cfg(test)]
+impl std::fmt::Debug for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hook")
+    }
+}
+
+impl Job {
+    /// Waits in the lane of the rooms.
+    pub(super) const fn is_of_room(&self) -> bool {
+        matches!(self, Self::Scripts(_))
+    }
+
+    #[cfg(test)]
+    pub(super) fn hook(run: impl FnOnce() + Send + 'static) -> Self {
+        Self::Hook(Hook(Box::new(run)))
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Scripts(job) => job.bytes(),
+            _ => 0,
+        }
+    }
 }
 
 /// Jobs in one transaction at most, so that the first of a flood is not kept waiting for the last.
 const BATCH_MAX: usize = 256;
+/// Bytes of one transaction, about: a login that comes meanwhile waits for its commit.
+const BATCH_BYTES_MAX: usize = 1 << 20;
 
-/// Ends the thread when finished or dropped, after everything queued so far is committed.
+/// Ends the thread when dropped, and waits for that when finished.
 #[derive(Debug)]
 pub struct StoreThread {
-    queue: SyncSender<Job>,
-    thread: Option<JoinHandle<()>>,
+    queue: Arc<Queue>,
+    thread: Option<JoinHandle<usize>>,
 }
 
 impl StoreThread {
-    pub(super) fn start(
-        database: Database,
-        queue: usize,
-        metrics: Arc<Metrics>,
-    ) -> Result<(SyncSender<Job>, Self), StoreError> {
-        let (sender, jobs) = sync_channel(queue);
+    pub(super) fn start(database: Database, queue: Arc<Queue>, metrics: Arc<Metrics>) -> Result<Self, StoreError> {
+        let jobs = queue.clone();
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || Writer { database, jobs, metrics }.run())
+            .spawn(move || Writer { database, jobs: Closing(jobs), metrics }.run())
             .map_err(|e| StoreError::Open(format!("no thread for the database: {e}")))?;
-        Ok((sender.clone(), Self { queue: sender, thread: Some(thread) }))
+        Ok(Self { queue, thread: Some(thread) })
     }
 
-    /// Blocks until everything queued so far is committed and the file is closed. Handles answer `Closed` afterwards.
-    pub fn finish(self) {
-        drop(self);
+    /// Blocks until everything queued so far is committed and the file is closed. What rooms have asked for is written
+    /// as far as `patience` goes; what is left of it is told, and its number returned. Handles answer `Closed` at once.
+    pub fn finish(mut self, patience: Duration) -> usize {
+        self.stop(patience);
+        let Some(thread) = self.thread.take() else { return 0 };
+        thread.join().unwrap_or_else(|_| {
+            tracing::error!("the database's thread panicked");
+            0
+        })
+    }
+
+    fn stop(&self, patience: Duration) {
+        #[expect(clippy::disallowed_methods, reason = "the end of a shutdown is a matter of real time")]
+        let now = Instant::now();
+        self.queue.stop(now + patience);
     }
 }
 
+/// Waits for nothing: a thread that hangs must not keep the process.
 impl Drop for StoreThread {
     fn drop(&mut self) {
-        // An error means that the thread has ended already.
-        let _ = self.queue.send(Job::Stop);
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the database's thread panicked");
-        }
+        self.stop(Duration::ZERO);
+    }
+}
+
+/// Closes the queue however the thread ends: who waits for an answer then hears that none will come.
+struct Closing(Arc<Queue>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
 struct Writer {
     database: Database,
-    jobs: Receiver<Job>,
+    jobs: Closing,
     metrics: Arc<Metrics>,
 }
 
@@ -111,29 +156,29 @@ impl Due {
 }
 
 impl Writer {
-    fn run(mut self) {
-        while let Ok(first) = self.jobs.recv() {
-            if !self.batch(first) {
-                break;
-            }
+    /// How many requests of rooms are left undone.
+    fn run(mut self) -> usize {
+        while let Some(first) = self.jobs.0.take() {
+            self.batch(first);
+        }
+        let left = self.jobs.0.close();
+        if left > 0 {
+            tracing::error!("{left} requests of rooms to their stores were not carried out: the server ends");
         }
         self.database.close();
+        left
     }
 
-    /// One transaction. False when the thread shall end.
-    fn batch(&mut self, first: Job) -> bool {
+    /// One transaction.
+    fn batch(&mut self, first: Job) {
         #[expect(clippy::disallowed_methods, reason = "measures the commit; nothing is decided by it")]
         let started = Instant::now();
         let mut due = Vec::new();
         let mut next = Some(first);
-        let mut done = 0;
-        let mut go_on = true;
+        let (mut done, mut bytes) = (0, 0);
         let mut outcome = self.database.begin();
         while let Some(job) = next.take() {
-            if matches!(job, Job::Stop) {
-                go_on = false;
-                break;
-            }
+            bytes += job.bytes();
             self.metrics.store_queue_length.add(-1);
             self.run_job(job, &outcome, &mut due);
             done += 1;
@@ -141,18 +186,18 @@ impl Writer {
             if outcome.is_ok() && !self.database.in_transaction() {
                 outcome = Err(StoreError::Failed("the transaction was rolled back".to_owned()));
             }
-            if outcome.is_ok() && done < BATCH_MAX {
-                next = self.jobs.try_recv().ok();
+            if outcome.is_ok() && done < BATCH_MAX && bytes < BATCH_BYTES_MAX {
+                next = self.jobs.0.take_now();
             }
         }
         let outcome = outcome.and_then(|()| self.database.commit());
         if let Err(error) = &outcome {
             self.metrics.store_errors.add(1);
             tracing::error!(%error, "nothing was kept");
+            self.database.forget_counts();
         }
         due.into_iter().for_each(|answer| answer.settle(outcome.clone()));
         self.metrics.store_commit_duration_seconds.observe(started.elapsed().as_micros() as u64);
-        go_on
     }
 
     fn run_job(&mut self, job: Job, begun: &Result<(), StoreError>, due: &mut Vec<Due>) {
@@ -191,9 +236,20 @@ impl Writer {
                 #[cfg(test)]
                 admins::Job::Notes { reply } => drop(reply.send(self.database.notes())),
             },
-            Job::Stop => {}
+            Job::Modules(job) => match job {
+                modules::Job::Saw { version, now_unix, versions_max, reply } => {
+                    let saw = |()| self.database.saw_version(&version, now_unix, versions_max);
+                    self.keep(reply, begun.clone().and_then(saw), due, |reply, ()| Due::Created(reply));
+                }
+                modules::Job::RanClean { module, hash, reply } => {
+                    let result = begun.clone().and_then(|()| self.database.version_ran_clean(&module, &hash));
+                    self.keep(reply, result, due, |reply, ()| Due::Created(reply));
+                }
+                modules::Job::Clean { module, reply } => drop(reply.send(self.database.clean_versions(&module))),
+            },
+            Job::Scripts(job) => scripts::run(&self.database, job, &self.metrics),
             #[cfg(test)]
-            Job::Hold(until) => drop(until.blocking_recv()),
+            Job::Hook(Hook(run)) => run(),
         }
     }
 

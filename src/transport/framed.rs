@@ -18,6 +18,8 @@ const QUEUED_OVERHEAD: usize = 32;
 /// How long a farewell may take to be acknowledged.
 const DELIVERY: Duration = Duration::from_secs(2);
 const LENGTH: usize = size_of::<u32>();
+/// Read from the stream at once. It carries little while datagrams do the work.
+const READ_BYTES: usize = 512;
 
 /// A connection's unreliable side, and its end.
 pub(super) trait Connection: Clone + Send + Sync {
@@ -66,7 +68,7 @@ impl<R: AsyncRead + Unpin + Send> Frames<R> {
                     return Received::Refused(reason);
                 }
             }
-            self.buffer.reserve(2048);
+            self.buffer.reserve(READ_BYTES);
             match self.stream.read_buf(&mut self.buffer).await {
                 Ok(0) | Err(_) => return Received::Gone,
                 Ok(_) => {}
@@ -117,12 +119,14 @@ impl<C: Connection, R: AsyncRead + Unpin + Send> Reading for FramedReader<C, R> 
             return self.frames.next().await;
         }
         tokio::select! {
-            received = self.frames.next() => received,
+            // First what comes all the time. It cannot keep the stream waiting: the link's rate bounds it.
+            biased;
             datagram = self.connection.receive() => match datagram {
                 Some(datagram) if datagram.is_empty() => Received::Refused(CloseReason::BadFrame),
                 Some(datagram) => Received::Frame(datagram),
                 None => Received::Gone,
             },
+            received = self.frames.next() => received,
         }
     }
 }

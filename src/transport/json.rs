@@ -218,6 +218,33 @@ mod tests {
     }
 
     #[test]
+    fn damaged_requests_end_in_a_question_or_an_error() {
+        let seed = 52;
+        println!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let seeds: [&[u8]; 4] = [
+            br#"{"hello": {"name": "ann", "join": {"module": "tank8", "room": "pond"}}}"#,
+            br#"{"token": "00ff", "input": {"mx": 1, "fire": true, "aim": -1e308}, "wait": true}"#,
+            br#"{"token": "00ff", "messages": [["chat", {"text": "\u00e4\ud83d\ude00"}]], "calls": [["echo", [[7, null]]]]}"#,
+            br#"{"hello": {"device": ["id", "secret"], "resume": "00"}, "leave": false, "bye": true}"#,
+        ];
+        let rounds = if std::env::var_os("AIRBOAT_SOAK").is_some() { 5_000_000 } else { 50_000 };
+        let mut ends = [0, 0, 0];
+        for _ in 0..rounds {
+            let (seed, other) = (seeds[random.usize(..4)], seeds[random.usize(..4)]);
+            let bytes = crate::protocol::mutate::damage(&mut random, seed, other);
+            ends[match looks_like_json("application/json", &bytes) {
+                Some(true) => 0,
+                Some(false) => 1,
+                None => 2,
+            }] += 1;
+        }
+        assert!(ends[0] > 100 && ends[1] > 100 && ends[2] == 0, "{ends:?}");
+        let deep = [b'['].repeat(100_000);
+        assert_eq!(looks_like_json("application/json", &deep), Some(false));
+    }
+
+    #[test]
     fn hex_survives() {
         assert_eq!(unhex(&hex(&[0, 255, 16])), Some(vec![0, 255, 16]));
         assert_eq!(unhex("abc"), None);

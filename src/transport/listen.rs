@@ -34,6 +34,10 @@ const TLS_HANDSHAKE: u8 = 0x16;
 const FREE_PORT_ATTEMPTS: usize = 16;
 /// Longest rest after a failed accept, such as no file descriptor left.
 const ACCEPT_REST_MAX: Duration = Duration::from_secs(1);
+/// Snapshots a client may leave unacknowledged in QUIC, and for how long: a little more than a tick at 30 a second, so
+/// that losses are still found within two round trips.
+const ACK_AFTER_PACKETS: u32 = 4;
+const ACK_DELAY: Duration = Duration::from_millis(50);
 const HTTP_BUFFER_BYTES: usize = 16 * 1024;
 
 #[derive(Debug, thiserror::Error)]
@@ -171,10 +175,19 @@ fn quic_config(tls: &Tls, limits: &Limits) -> Result<quinn::ServerConfig, Listen
         // One of ours, and what HTTP/3 needs for itself.
         .max_concurrent_bidi_streams(4_u8.into())
         .max_concurrent_uni_streams(8_u8.into())
+        // A client's next input carries its acknowledgements: no packet of their own for each snapshot.
+        .ack_frequency_config(Some(acknowledgements()))
         .max_idle_timeout(Some(idle.try_into().map_err(|_| ListenError::Quic("idle_link_secs too long".into()))?));
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     config.transport_config(Arc::new(transport));
     Ok(config)
+}
+
+/// What clients that can do so are asked for: rather than at once after two packets, or 25 ms, whichever is first.
+fn acknowledgements() -> quinn::AckFrequencyConfig {
+    let mut config = quinn::AckFrequencyConfig::default();
+    config.ack_eliciting_threshold(ACK_AFTER_PACKETS.into()).max_ack_delay(Some(ACK_DELAY));
+    config
 }
 
 /// The TCP side.
@@ -354,10 +367,11 @@ async fn enter(entrance: Entrance, incoming: quinn::Incoming, seat: Arc<Seat>) {
     let Ok(mut connecting) = incoming.accept() else { return metrics.handshakes_failed.add(1) };
     let data = timeout(limit, connecting.handshake_data()).await;
     let protocol = data.ok().and_then(Result::ok).and_then(|data| data.downcast::<HandshakeData>().ok()?.protocol);
+    // In boxes, so that neither kind of connection is as large as the other.
     match protocol.as_deref() {
-        Some(ALPN_H3) => webtransport::run(entrance, connecting, seat).await,
+        Some(ALPN_H3) => Box::pin(webtransport::run(entrance, connecting, seat)).await,
         Some(ALPN_AIRBOAT) => match timeout(limit, connecting).await {
-            Ok(Ok(connection)) => quic::run(entrance, connection, seat).await,
+            Ok(Ok(connection)) => Box::pin(quic::run(entrance, connection, seat)).await,
             _ => metrics.handshakes_failed.add(1),
         },
         _ => metrics.handshakes_failed.add(1),

@@ -18,6 +18,7 @@ mod webtransport;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::HeaderMap;
 use axum::routing::{any, post};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,7 +26,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::peer::Proxies;
+use crate::peer::{Peer, Proxies, origin_allowed};
 use crate::room::directory::Directory;
 
 pub use certificate::CertificateError;
@@ -69,6 +70,13 @@ impl Entrance {
             links: TaskTracker::new(),
         }
     }
+}
+
+/// Whether the page that sent this request may play; who is no page always may.
+fn page_may_play(entrance: &Entrance, peer: Peer, headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = peer.host(text("host"), text("x-forwarded-host"));
+    origin_allowed(&entrance.config.allowed_origins, text("origin"), host)
 }
 
 /// The routes of the transports that begin as HTTP requests.

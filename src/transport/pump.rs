@@ -3,14 +3,23 @@
 //!
 //! Used by websocket, webtransport and quic; each brings its two halves. HTTP polling has no halves and lives in `poll`.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicBool,
+    Ordering::{Acquire, Release},
+};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::future::Either;
+use futures_util::stream::FuturesUnordered;
+use futures_util::task::AtomicWaker;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 use super::Entrance;
 use super::seats::{Counted, Seat};
@@ -64,17 +73,22 @@ pub(super) async fn run(
 ) {
     let _counted = Counted::new(&entrance.metrics, transport);
     let pump =
-        Pump { entrance: &entrance, transport, over: CancellationToken::new(), drained: CancellationToken::new() };
-    match pump.hello(&mut reader, ip).await {
+        Pump { entrance: &entrance, transport, gone: Flag::default(), over: Flag::default(), drained: Flag::default() };
+    // In boxes: what happens once must not make every connection's future as large as itself for all its life.
+    let greeted = Box::pin(pump.hello(&mut reader, ip)).await;
+    match greeted {
         Ok(link) => {
             let reading = pump.read_all(&link, &mut reader);
             let writing = pump.write_all(&link, &mut writer);
-            tokio::join!(reading, writing);
+            // Not `join!`: a half is polled only when it was woken itself, and touches only its own memory.
+            let mut halves = FuturesUnordered::from_iter([Either::Left(reading), Either::Right(writing)]);
+            while halves.next().await.is_some() {}
+            drop(halves);
             link.lost(entrance.clock.now());
         }
         Err(Some(refusal)) => {
             tracing::debug!(%ip, transport = transport.name(), reason = %refusal.reason, "hello refused");
-            pump.refuse(&mut writer, &refusal).await;
+            Box::pin(pump.refuse(&mut writer, &refusal)).await;
             let _ = timeout(LINGER, drain(&mut reader)).await;
         }
         Err(None) => {}
@@ -84,10 +98,35 @@ pub(super) async fn run(
 struct Pump<'a> {
     entrance: &'a Entrance,
     transport: TransportKind,
-    /// Nothing will be written any more: the reading half ends too.
-    over: CancellationToken,
-    /// After a refusal, that the client has hung up.
-    drained: CancellationToken,
+    /// From the reading half: the connection is gone.
+    gone: Flag,
+    /// From the writing half: nothing will be written any more.
+    over: Flag,
+    /// From the reading half, after a refusal: the client has hung up.
+    drained: Flag,
+}
+
+/// What one half tells the other.
+#[derive(Default)]
+struct Flag {
+    raised: AtomicBool,
+    waiting: AtomicWaker,
+}
+
+impl Flag {
+    fn raise(&self) {
+        self.raised.store(true, Release);
+        self.waiting.wake();
+    }
+
+    /// For one waiter.
+    async fn raised(&self) {
+        poll_fn(|context| {
+            self.waiting.register(context.waker());
+            if self.raised.load(Acquire) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
 }
 
 impl Pump<'_> {
@@ -120,12 +159,11 @@ impl Pump<'_> {
     /// Reads until the connection ends, a frame is bad, nothing comes for too long, or writing is over.
     async fn read_all(&self, link: &Link, reader: &mut impl Reading) {
         let idle_link = Duration::from_secs(self.entrance.config.limits.idle_link_secs);
-        let mut over = pin!(self.over.cancelled());
         let mut idle = pin!(sleep(idle_link));
         loop {
             let received = tokio::select! {
                 biased;
-                () = &mut over => return,
+                () = self.over.raised() => return,
                 received = reader.read() => received,
                 () = &mut idle => {
                     // One timer a link, moved only when it fires: frames need not touch it.
@@ -140,7 +178,7 @@ impl Pump<'_> {
             match received {
                 Received::Frame(frame) => match link.receive(frame, self.entrance.clock.now()) {
                     Ok(None) => {}
-                    Ok(Some(request)) => self.entrance.directory.request(link, request).await,
+                    Ok(Some(request)) => Box::pin(self.entrance.directory.request(link, request)).await,
                     Err(reason) => break link.close(reason),
                 },
                 Received::Refused(reason) => {
@@ -149,34 +187,38 @@ impl Pump<'_> {
                 }
                 Received::Gone => {
                     link.lost(self.entrance.clock.now());
-                    return self.over.cancel();
+                    return self.gone.raise();
                 }
             }
         }
         // What still comes is thrown away: unread bytes would make the system reset the connection over our farewell.
         tokio::select! {
-            () = &mut over => {}
-            () = drain(reader) => self.drained.cancel(),
+            () = self.over.raised() => {}
+            () = drain(reader) => self.drained.raise(),
         }
     }
 
     /// Writes what the link gives until it closes or the connection takes no more.
     async fn write_all(&self, link: &Link, writer: &mut impl Writing) {
         let limit = Duration::from_secs(self.entrance.config.limits.write_timeout_secs);
-        let mut over = pin!(self.over.cancelled());
         let mut closed = pin!(self.entrance.closed.cancelled());
         let end = loop {
             let first = tokio::select! {
                 biased;
-                () = &mut over => return,
-                () = &mut closed => break Some(CloseReason::Restarting),
+                () = self.gone.raised() => return,
                 first = link.next() => first,
+                () = &mut closed => break Some(CloseReason::Restarting),
             };
-            // Reading may end while this waits, and the connection with it.
-            let written = tokio::select! {
-                biased;
-                () = &mut over => return,
-                written = timeout(limit, self.write_batch(link, writer, first)) => written,
+            let mut writing = pin!(self.write_batch(link, writer, first));
+            // Mostly the connection takes it at once; only a wait costs a timer.
+            let written = match poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await {
+                Poll::Ready(written) => Ok(written),
+                // Reading may end while this waits, and the connection with it.
+                Poll::Pending => tokio::select! {
+                    biased;
+                    () = self.gone.raised() => return,
+                    written = timeout(limit, writing) => written,
+                },
             };
             match written {
                 Ok(Ok(None)) => {}
@@ -186,16 +228,16 @@ impl Pump<'_> {
             }
         };
         if let Some(reason) = end {
-            writer.close(reason).await;
+            Box::pin(writer.close(reason)).await;
             let hung_up = async {
                 tokio::select! {
-                    () = &mut over => {}
-                    () = self.drained.cancelled() => {}
+                    () = self.gone.raised() => {}
+                    () = self.drained.raised() => {}
                 }
             };
             let _ = timeout(LINGER, hung_up).await;
         }
-        self.over.cancel();
+        self.over.raise();
     }
 
     /// Everything that waits, in one flush. Stops after a snapshot: asking for more says that it has left.

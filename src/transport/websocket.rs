@@ -4,7 +4,7 @@
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
@@ -13,14 +13,16 @@ use tokio_tungstenite::tungstenite;
 
 use super::listen::Connected;
 use super::pump::{Broken, Reading, Received, Writing};
-use super::{Entrance, pump};
-use crate::peer::{Peer, origin_allowed};
+use super::{Entrance, page_may_play, pump};
+use crate::peer::Peer;
 use crate::protocol::CloseReason;
 use crate::session::TransportKind;
 
 const SUBPROTOCOL: &str = "airboat.1";
 /// Pings and pongs of the WebSocket itself in a row: nobody needs that many, and the rate limit does not see them.
 const CONTROL_MAX: usize = 64;
+/// Gathered at most: a frame or two and the snapshot.
+const BATCH_BYTES: usize = 4096;
 
 /// `GET /ws`
 pub(super) async fn entrance(
@@ -30,14 +32,14 @@ pub(super) async fn entrance(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let origin = headers.get(header::ORIGIN).and_then(|o| o.to_str().ok());
-    if !origin_allowed(&entrance.config.allowed_origins, origin) {
+    if !page_may_play(&entrance, peer, &headers) {
         return (StatusCode::FORBIDDEN, "this origin is not allowed\n").into_response();
     }
     let limits = &entrance.config.limits;
     let upgrade = upgrade
         .read_buffer_size(limits.websocket_read_buffer_bytes)
-        .write_buffer_size(0)
+        // What is given between two flushes leaves in one write.
+        .write_buffer_size(BATCH_BYTES)
         .max_write_buffer_size(limits.websocket_write_buffer_bytes_max)
         .max_message_size(limits.frame_bytes_max)
         .max_frame_size(limits.frame_bytes_max)

@@ -25,7 +25,7 @@ pub(super) async fn run(entrance: Entrance, connecting: quinn::Connecting, seat:
         Some((connection, streams))
     };
     let opened = tokio::select! {
-        opened = timeout(limit, opening) => opened,
+        opened = timeout(limit, Box::pin(opening)) => opened,
         () = entrance.closing.cancelled() => return,
     };
     let Ok(Some((connection, (send, receive)))) = opened else {
@@ -48,7 +48,7 @@ async fn admit(entrance: &Entrance, request: SessionRequest) -> Option<wtranspor
         request.not_found().await;
         return None;
     }
-    if !origin_allowed(&entrance.config.allowed_origins, request.origin()) {
+    if !origin_allowed(&entrance.config.allowed_origins, request.origin(), Some(request.authority())) {
         tracing::info!(origin = request.origin(), "WebTransport from an origin that is not allowed");
         request.forbidden().await;
         return None;

@@ -46,6 +46,18 @@ pub(crate) enum Client {
     },
 }
 
+fn webtransport_endpoint(hashes: &[[u8; 32]]) -> wtransport::Endpoint<wtransport::endpoint::endpoint_side::Client> {
+    let hashes = hashes.iter().map(|hash| wtransport::tls::Sha256Digest::new(*hash));
+    let config = wtransport::ClientConfig::builder().with_bind_default().with_server_certificate_hashes(hashes).build();
+    wtransport::Endpoint::client(config).unwrap()
+}
+
+/// Whether a page of this origin gets a WebTransport session.
+pub(crate) async fn webtransport_admits(server: SocketAddr, hashes: &[[u8; 32]], origin: &str) -> bool {
+    let request = wtransport::endpoint::ConnectOptions::builder(format!("https://{server}/wt"));
+    webtransport_endpoint(hashes).connect(request.add_header("origin", origin).build()).await.is_ok()
+}
+
 impl Client {
     pub(crate) async fn websocket(server: SocketAddr) -> Self {
         let stream = TcpStream::connect(server).await.unwrap();
@@ -60,10 +72,7 @@ impl Client {
     }
 
     pub(crate) async fn webtransport(server: SocketAddr, hashes: &[[u8; 32]]) -> Self {
-        let hashes = hashes.iter().map(|hash| wtransport::tls::Sha256Digest::new(*hash));
-        let config =
-            wtransport::ClientConfig::builder().with_bind_default().with_server_certificate_hashes(hashes).build();
-        let endpoint = wtransport::Endpoint::client(config).unwrap();
+        let endpoint = webtransport_endpoint(hashes);
         let connection = endpoint.connect(format!("https://{server}/wt")).await.unwrap();
         let (send, receive) = connection.open_bi().await.unwrap().await.unwrap();
         Self::Webtransport { connection, send, receive, _endpoint: endpoint }

@@ -179,7 +179,7 @@ async fn connect_lists_what_is_open() {
     soon(server.shutdown()).await.unwrap();
 
     // The same folder again: the certificates are the same.
-    let config = Config { trusted_proxies: vec!["127.0.0.1".to_owned()], ..place.config() };
+    let config = Config { trusted_proxies: vec!["127.0.0.1".parse().unwrap()], ..place.config() };
     let server = Server::start_with(config, Vec::new()).await.unwrap();
     let (_, body) = plain(server.addr(), "GET", "/api/v1/connect", "X-Forwarded-Proto: https\r\n", b"").await;
     let behind: serde_json::Value = serde_json::from_slice(&body).unwrap();
@@ -198,12 +198,40 @@ async fn connect_lists_what_is_open() {
 }
 
 #[tokio::test]
+async fn where_nothing_is_people_get_a_page_and_programs_a_code() {
+    let place = Place::new("missing");
+    let server = Server::start_with(place.config(), Vec::new()).await.unwrap();
+    let browser = "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
+    let code = r#"{"error":{"code":"not_found","message":"There is nothing at this address."}}"#;
+    for (path, headers, expected) in [
+        ("/plya", browser, "<h1>Nothing here</h1>"),
+        ("/play/x/y", browser, "<h1>Nothing here</h1>"),
+        ("/api/v1/room", browser, code),
+        ("/api/v1/room", "", code),
+        ("/plya", "Accept: application/json\r\n", code),
+        ("/plya", "", "there is nothing here"),
+        ("/assets/play.html", "", "there is nothing here"),
+    ] {
+        let (status, body) = soon(plain(server.addr(), "GET", path, headers, b"")).await;
+        let body = String::from_utf8_lossy(&body);
+        assert!(status == 404 && body.contains(expected), "{path} {headers:?}: {status} {body}");
+    }
+    soon(server.shutdown()).await.unwrap();
+}
+
+#[tokio::test]
 async fn origins_outside_the_list_stay_outside() {
     let place = Place::new("origins");
-    let config = Config { allowed_origins: vec!["https://good.example".to_owned()], ..place.config() };
+    let config = Config { allowed_origins: vec!["https://good.example".parse().unwrap()], ..place.config() };
     let server = Server::start_with(config, Vec::new()).await.unwrap();
     let body = envelope(&[0; 16], 1, true, &[&hello(None)]);
-    for (origin, expected) in [("https://evil.example", 403), ("https://good.example", 200)] {
+    // Both requests name their host as localhost: a page of that origin is the server's own.
+    for (origin, expected) in [
+        ("https://evil.example", 403),
+        ("http://localhost:8080", 403),
+        ("https://good.example", 200),
+        ("http://localhost", 200),
+    ] {
         let headers = format!("Origin: {origin}\r\nContent-Type: text/plain\r\n");
         let (status, _) = soon(plain(server.addr(), "POST", "/poll", &headers, &body)).await;
         assert_eq!(status, expected, "{origin}");
@@ -217,6 +245,18 @@ async fn origins_outside_the_list_stay_outside() {
         soon(tokio::io::AsyncReadExt::read_exact(&mut stream, &mut answer)).await.unwrap();
         let expected = if expected == 403 { b"HTTP/1.1 403" } else { b"HTTP/1.1 101" };
         assert_eq!(&answer, expected, "{origin}");
+    }
+    let hashes = hashes(server.addr()).await;
+    let port = server.addr().port();
+    for (origin, expected) in [
+        ("https://evil.example".to_owned(), false),
+        (format!("http://evil.example:{port}"), false),
+        ("https://good.example".to_owned(), true),
+        (format!("http://127.0.0.1:{port}"), true),
+        (format!("http://localhost:{port}"), true),
+    ] {
+        let admitted = soon(clients::webtransport_admits(server.addr(), &hashes, &origin)).await;
+        assert_eq!(admitted, expected, "{origin}");
     }
     soon(server.shutdown()).await.unwrap();
 }
@@ -491,5 +531,35 @@ async fn curl_can_play() {
     assert_eq!(frames(&refused, "refused").len(), 1, "{refused}");
     let gone = curl(addr, json!({ "token": token, "bye": true, "wait": true })).await;
     assert_eq!(frames(&gone, "bye")[0]["reason"], 50, "{gone}");
+    soon(server.shutdown()).await.unwrap();
+}
+
+#[tokio::test]
+async fn names_hold_what_can_be_seen_and_a_rooms_is_never_cut() {
+    let place = Place::new("names");
+    let (games, problems) = airboat::game::lua::modules::discover(None);
+    assert!(problems.is_empty(), "{problems:?}");
+    let server = Server::start_with(place.config(), games).await.unwrap();
+    let ask = async |name: &str, room: &str| {
+        let join = json!({ "module": "tank8", "room": room });
+        let answer = curl(server.addr(), json!({ "hello": { "name": name, "join": join } })).await;
+        let frames = answer["frames"].as_array().unwrap();
+        let wanted = |frame: &&serde_json::Value| frame["type"] == "joined" || frame["type"] == "refused";
+        frames.iter().find(wanted).unwrap_or_else(|| panic!("{answer}")).clone()
+    };
+    let family = "\u{1f469}\u{200d}\u{1f469}\u{200d}\u{1f467}\u{200d}\u{1f466}";
+    for (typed, name) in [
+        ("a\u{202e}\u{200b}b".to_owned(), "ab".to_owned()),
+        ("\u{200b}".to_owned(), "guest".to_owned()),
+        (family.repeat(3), family.repeat(2)),
+    ] {
+        let joined = ask(&typed, "pond").await;
+        let me = joined["player"].as_str().unwrap();
+        assert_eq!(joined["documents"]["players"][me]["name"], name, "{joined}");
+    }
+    assert_eq!(ask("ann", &"r".repeat(64)).await["room"], "r".repeat(64));
+    let refused = ask("ann", &"r".repeat(65)).await;
+    assert_eq!(refused, json!({ "type": "refused", "reason": 61, "text": "a room's name has at most 64 bytes" }));
+    assert_eq!(ask("ann", "\u{2060}").await["reason"], 61);
     soon(server.shutdown()).await.unwrap();
 }

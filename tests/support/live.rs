@@ -63,8 +63,11 @@ pub struct Live {
     pub player: Player,
     pub connection: Option<Connection>,
     pub heard: Vec<Heard>,
+    /// All frames as they came, one after the other.
+    pub raw: Vec<u8>,
     /// What the server said when it closed or refused.
     pub closed: Option<CloseReason>,
+    pub why: String,
     /// Sends this input each 33 ms.
     pub held: Option<Vec<i32>>,
     next_input: Micros,
@@ -78,7 +81,9 @@ impl Live {
             player: Player::new(name, join),
             connection: None,
             heard: Vec::new(),
+            raw: Vec::new(),
             closed: None,
+            why: String::new(),
             held: None,
             next_input: 0,
             origin: now(),
@@ -153,9 +158,11 @@ impl Live {
     }
 
     async fn take(&mut self, frame: &[u8]) {
+        self.raw.extend_from_slice(frame);
         let mut out = Vec::new();
-        if let Happened::Closed(reason, _) = self.player.receive(frame, self.now(), &mut out) {
+        if let Happened::Closed(reason, why) = self.player.receive(frame, self.now(), &mut out) {
             self.closed = Some(reason);
+            self.why = why;
         }
         let faults = self.player.client.take_faults();
         assert!(faults.is_empty(), "{faults:?}");

@@ -6,7 +6,9 @@
 #![allow(clippy::print_stdout, reason = "seeds are printed")]
 
 pub mod game;
+pub mod guest;
 pub mod live;
+pub mod probe;
 pub mod simulation;
 
 /// The larger numbers of `make soak`.

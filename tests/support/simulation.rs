@@ -7,11 +7,11 @@ use airboat::{
     config::Limits,
     metrics::Metrics,
     protocol::{
-        Micros, Value,
+        Epoch, Micros, Tick, Value,
         message::{ClientFrame, JoinRequest},
     },
     room::{
-        Entry, Room, RoomInit, Stepped,
+        Entry, Refused, Reloaded, Room, RoomInit, Stepped,
         desk::{Desk, Device, Via},
     },
     session::{Delivery, Link, Outgoing, TokenKey, TransportKind},
@@ -22,7 +22,7 @@ use airboat_loadtest::{
 };
 use bytes::Bytes;
 
-use super::game::NativeGame;
+use super::game::NativeFactory;
 
 /// The step of virtual time.
 const STEP: Micros = 2_000;
@@ -100,10 +100,18 @@ pub struct Actor {
     pub echoes: VecDeque<(u32, f64)>,
     pub heard: Vec<f64>,
     pub wrong_replies: u32,
+    /// Whole states that were found equal to the room's, and states that were partial.
+    pub equal: u32,
+    pub partial: u32,
 }
 
 pub struct World {
     pub room: Option<Room>,
+    /// Makes the room's game, also after a fault.
+    pub factory: NativeFactory,
+    /// Faults after which the room went on.
+    pub restored: u32,
+    pub rolled_back: u32,
     pub desk: Desk<()>,
     pub actors: Vec<Actor>,
     pub faults: Faults,
@@ -115,13 +123,27 @@ pub struct World {
     /// Every closing that an actor was told of.
     pub closings: Vec<(usize, airboat::protocol::CloseReason)>,
     pub snapshots: u64,
+    /// Why the last one who wanted a seat got none.
+    pub refused: Option<Refused>,
+    /// The room's latest worlds, if they are to be compared with those that players are shown.
+    pub history: Option<VecDeque<(Epoch, Tick, airboat::protocol::world::World)>>,
 }
+
+/// Ticks of history: what is older is on no way any more.
+const HISTORY: usize = 300;
 
 impl World {
     pub fn new(seed: u64, faults: Faults) -> Self {
+        Self::with(seed, faults, NativeFactory::version("1"))
+    }
+
+    pub fn with(seed: u64, faults: Faults, factory: NativeFactory) -> Self {
         let (limits, metrics) = (Arc::new(Limits::default()), Arc::new(Metrics::default()));
         let mut world = Self {
             room: None,
+            factory,
+            restored: 0,
+            rolled_back: 0,
             desk: Desk::new(TokenKey::new(&[1; 32]), seed, limits.clone(), metrics.clone()),
             actors: Vec::new(),
             faults,
@@ -132,6 +154,8 @@ impl World {
             metrics,
             closings: Vec::new(),
             snapshots: 0,
+            refused: None,
+            history: None,
         };
         world.open_room();
         world
@@ -140,7 +164,7 @@ impl World {
     /// Opens the room anew under its name, with a new epoch.
     pub fn open_room(&mut self) {
         let init = RoomInit {
-            game: Box::new(NativeGame::default()),
+            game: Box::new(self.factory.game()),
             name: "pond".into(),
             password: String::new(),
             seed: self.random.u64(..),
@@ -168,7 +192,12 @@ impl World {
     }
 
     pub fn add(&mut self, name: &str) -> usize {
-        let join = JoinRequest { module: "native".into(), room: "pond".into(), ..JoinRequest::default() };
+        self.add_as(name, "player")
+    }
+
+    pub fn add_as(&mut self, name: &str, kind: &str) -> usize {
+        let (module, room) = ("native".into(), "pond".into());
+        let join = JoinRequest { module, room, kind: kind.into(), ..JoinRequest::default() };
         self.actors.push(Actor {
             player: Player::new(name, join),
             wire: None,
@@ -178,6 +207,8 @@ impl World {
             echoes: VecDeque::new(),
             heard: Vec::new(),
             wrong_replies: 0,
+            equal: 0,
+            partial: 0,
         });
         self.actors.len() - 1
     }
@@ -204,8 +235,10 @@ impl World {
         let (_, name) = self.desk.session(session.id()).unwrap();
         if self.desk.room_of(session.id()).is_none() {
             let entry = Entry { session: session.clone(), name, request: hello.join.unwrap() };
-            self.room.as_mut().unwrap().join(entry, self.now).unwrap().unwrap();
-            self.desk.set_room(session.id(), Some(()));
+            self.refused = self.room.as_mut().unwrap().join(entry).unwrap().err();
+            if self.refused.is_none() {
+                self.desk.set_room(session.id(), Some(()));
+            }
         }
         self.actors[actor].wire = Some(Wire { link, delivery, up: Pipe::default(), down: Pipe::default() });
         self.actors[actor].next_input = self.now;
@@ -215,6 +248,15 @@ impl World {
     pub fn cut(&mut self, actor: usize) {
         if let Some(wire) = self.actors[actor].wire.take() {
             wire.link.lost(self.now);
+        }
+    }
+
+    /// Says that it leaves the room, and is gone.
+    pub fn leave(&mut self, actor: usize) {
+        if let Some(wire) = self.actors[actor].wire.take() {
+            let (session, _) = self.desk.session(wire.link.session()).unwrap();
+            self.room.as_mut().unwrap().leave(&session).unwrap();
+            self.desk.set_room(session.id(), None);
         }
     }
 
@@ -263,10 +305,61 @@ impl World {
     fn step_room(&mut self) {
         let Some(room) = &mut self.room else { return };
         self.due += room.period();
-        if room.step(self.due).unwrap() == Stepped::Over {
-            room.close(airboat::protocol::CloseReason::RoomClosed, "over");
-            self.room = None;
+        let due = self.due;
+        let stepped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| room.step(due)));
+        match stepped {
+            Ok(Ok(Stepped::Running)) => drop(room.graduate()),
+            Ok(Ok(Stepped::Over | Stepped::Empty)) => {
+                room.close(airboat::protocol::CloseReason::RoomClosed, "over");
+                self.room = None;
+            }
+            // What the worker does.
+            Ok(Err(_)) | Err(_) => match room.roll_back(due) {
+                Some(back) => {
+                    drop(back.unwrap());
+                    self.rolled_back += 1;
+                }
+                None => {
+                    drop(room.restore(Box::new(self.factory.game()), due).unwrap());
+                    self.restored += 1;
+                }
+            },
         }
+        if let (Some(history), Some(room)) = (&mut self.history, &self.room) {
+            history.push_back((room.epoch(), room.tick(), room.world().clone()));
+            if history.len() > HISTORY {
+                history.pop_front();
+            }
+        }
+    }
+
+    /// A state that is whole is the room's of its tick.
+    fn compare(&mut self, actor: usize, tick: Tick) {
+        let who = &mut self.actors[actor];
+        let (Some(history), Some(mirror)) = (&self.history, who.player.client.mirror()) else { return };
+        if mirror.is_partial() {
+            who.partial += 1;
+            return;
+        }
+        let at = (mirror.epoch, tick);
+        if let Some((_, _, world)) = history.iter().rev().find(|(epoch, tick, _)| (*epoch, *tick) == at) {
+            assert!(mirror.world() == world, "actor {actor} at tick {tick}");
+            who.equal += 1;
+        }
+    }
+
+    /// Swaps in another version.
+    pub fn reload(&mut self, factory: NativeFactory) {
+        let game = Box::new(factory.game());
+        self.factory = factory;
+        let room = self.room.as_mut().unwrap();
+        assert!(matches!(room.reload(game, self.now).unwrap(), Reloaded::Swapped));
+    }
+
+    /// A message nobody waits for.
+    pub fn say(&mut self, actor: usize, name: &str, data: Value) {
+        let frame = self.actors[actor].player.message(name, data);
+        self.send(actor, frame);
     }
 
     fn play(&mut self, actor: usize) {
@@ -290,7 +383,10 @@ impl World {
                 wire.link.close(reason);
             }
         }
-        wire.link.want_snapshot(wire.delivery == Delivery::Polled && self.now.is_multiple_of(40_000));
+        // A poll that is parked stays so until something comes.
+        if wire.delivery == Delivery::Polled && self.now.is_multiple_of(40_000) {
+            wire.link.want_snapshot(true);
+        }
         while let Some(outgoing) = wire.link.try_next() {
             match outgoing {
                 Outgoing::Snapshot(frame) if wire.delivery == Delivery::Datagram => {
@@ -319,10 +415,14 @@ impl World {
         let mut out = Vec::new();
         match who.player.receive(frame, self.now, &mut out) {
             Happened::Closed(reason, _) => self.closings.push((actor, reason)),
-            Happened::Snapshot(_) => self.snapshots += 1,
+            Happened::Snapshot(tick) => {
+                self.snapshots += 1;
+                self.compare(actor, tick);
+            }
             Happened::Joined => who.fired = 0,
             Happened::Nothing => {}
         }
+        let who = &mut self.actors[actor];
         let faults = who.player.client.take_faults();
         assert!(faults.is_empty(), "actor {actor} at {}: {faults:?}", self.now);
         if wire.delivery == Delivery::Polled && frame[0] == 1 {

@@ -6,6 +6,7 @@ local step = {}
 step.WIDTH, step.HEIGHT = 960, 720 -- the field, y up
 step.SPEED = 90 -- units a second, in all eight directions
 step.ROCKET_SPEED, step.SHELL_SPEED, step.TANK_SPEED = 200, 120, 40
+step.RELOAD = 0.15 -- seconds between two rockets of a soldier
 step.MARGIN = 8 -- soldiers stay this far from the edges
 
 local function within(n, low, high) return math.min(math.max(n, low), high) end

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Room for this many doubles at first; grown between ticks when a room needs more.
-const FIRST_DOUBLES: usize = 1_024;
+const FIRST_DOUBLES: usize = 256;
 /// What the copier writes before the fields: id and owner.
 const FIRST_FIELD: usize = 2;
 /// Velocities beyond this many steps a second are no motion that a client could show.
@@ -36,7 +36,8 @@ pub(super) struct Copier {
     doubles: Box<[f64]>,
     copy: Function,
     buffer: Function,
-    describe: Function,
+    /// How each class's rows are read.
+    plans: Vec<Plan>,
     /// What was handed out last: velocities hold against it, and a value that is no number keeps its old self.
     last: World,
     next: World,
@@ -53,7 +54,7 @@ impl Copier {
             doubles: Box::default(),
             copy: entities.raw_get("copy")?,
             buffer: entities.raw_get("buffer")?,
-            describe: entities.raw_get("describe")?,
+            plans: schema.classes.iter().map(Plan::new).collect(),
             last: World::empty(schema),
             next: World::empty(schema),
             clamped: 0,
@@ -93,12 +94,20 @@ impl Copier {
         let mut reader = Quantiser { tick, tick_rate: schema.tick_rate, clamped: Vec::new(), wrong: None, count: 0 };
         self.next.clear();
         let (counts, mut rows) = self.doubles[..written.min(self.doubles.len())].split_at(schema.classes.len());
-        for (index, class) in schema.classes.iter().enumerate() {
-            let width = FIRST_FIELD + class.fields.len() + if class.linear { 3 } else { 0 };
-            let (mine, rest) = rows.split_at((counts[index] as usize * width).min(rows.len()));
+        for (index, (class, plan)) in schema.classes.iter().zip(&self.plans).enumerate() {
+            let (mine, rest) = rows.split_at((counts[index] as usize * plan.width).min(rows.len()));
             rows = rest;
             let (last, next) = (&self.last.classes[index], &mut self.next.classes[index]);
-            mine.chunks_exact(width).for_each(|row| reader.row(index, class, row, last, next));
+            // Both ascend by id: the old row is looked for from the one before on.
+            let mut from = 0;
+            for row in mine.chunks_exact(plan.width) {
+                let id = row[0] as EntityId;
+                while last.ids.get(from).is_some_and(|known| *known < id) {
+                    from += 1;
+                }
+                let old = (last.ids.get(from) == Some(&id)).then_some(from);
+                reader.row(index, class, plan, row, old.map(|row| (last, row)), next);
+            }
         }
         let Quantiser { clamped, wrong, count, .. } = reader;
         copy_world(&self.next, world);
@@ -108,6 +117,25 @@ impl Copier {
             None => Ok(()),
             Some(wrong) => Err(self.wrong_kind(vm, schema, &wrong, count)),
         }
+    }
+
+    /// What was told of a linear entity's motion: x, y, vx, vy, since. None where nothing was, or nothing moves.
+    pub(super) fn line(&self, schema: &Schema, class: usize, id: EntityId) -> Option<[i32; 5]> {
+        let columns = line_columns(schema.classes.get(class)?)?;
+        let rows = self.last.classes.get(class)?;
+        let row = rows.row_of(id)?;
+        Some(columns.map(|column| rows.values[column][row]))
+    }
+
+    /// On a fresh copier, in ascending order of ids: goes on from [`Self::line`], so that the same is told as before.
+    pub(super) fn resume(&mut self, schema: &Schema, class: &str, id: EntityId, line: [i32; 5]) {
+        let Some(index) = schema.classes.iter().position(|known| known.name == class) else { return };
+        let Some(columns) = line_columns(&schema.classes[index]) else { return };
+        let rows = &mut self.last.classes[index];
+        rows.ids.push(id);
+        rows.values.iter_mut().for_each(|column| column.push(0));
+        let row = rows.ids.len() - 1;
+        columns.iter().zip(line).for_each(|(&column, value)| rows.values[column][row] = value);
     }
 
     fn report_clamped(&mut self, vm: &Vm, schema: &Schema, clamped: &[Place], effects: &mut Effects) {
@@ -132,8 +160,8 @@ impl Copier {
         let class = &schema.classes[wrong.class];
         let (name, wanted) = match class.fields.get(wrong.field) {
             Some(field) => (field.name.as_str(), kind_name(&field.kind)),
-            None if wrong.field == OWNER => ("owner", "a player or nil"),
-            None => ("velocity", "a table { x = number, y = number }"),
+            None if wrong.field == OWNER => ("owner", "a player or nil".to_owned()),
+            None => ("velocity", "a table { x = number, y = number }".to_owned()),
         };
         let value = self.describe(vm, wrong.id, name);
         let more = if count > 1 { format!(" (and {} more like it)", count - 1) } else { String::new() };
@@ -141,18 +169,60 @@ impl Copier {
     }
 
     fn describe(&self, vm: &Vm, id: EntityId, field: &str) -> String {
-        vm.call("collect", &self.describe, (id, field)).unwrap_or_else(|_| "unknown".to_owned())
+        let describe = || -> mlua::Result<Function> {
+            let population: Table = vm.engine.raw_get::<Table>("entities")?.raw_get("population")?;
+            population.raw_get("describe")
+        };
+        let said = describe().ok().and_then(|describe| vm.call("collect", &describe, (id, field)).ok());
+        said.unwrap_or_else(|| "unknown".to_owned())
     }
 }
 
-const fn kind_name(kind: &FieldKind) -> &'static str {
-    match kind {
+/// A class's names, looked up once.
+struct Plan {
+    /// Doubles of a row.
+    width: usize,
+    line: Option<Line>,
+}
+
+/// What moves by itself.
+struct Line {
+    /// Fields x and y, and their step.
+    place: [usize; 2],
+    step: f64,
+    columns: [usize; 5],
+}
+
+impl Plan {
+    fn new(class: &Class) -> Self {
+        let line = line_columns(class).map(|columns| {
+            let place = [columns[0] - 1, columns[1] - 1];
+            let step = match class.fields[place[0]].kind {
+                FieldKind::Number { step, .. } => step,
+                _ => 1.0, // never: a declaration with another kind of x is refused
+            };
+            Line { place, step, columns }
+        });
+        Self { width: FIRST_FIELD + class.fields.len() + if class.linear { 3 } else { 0 }, line }
+    }
+}
+
+/// Where a linear class has x, y, vx, vy and since.
+fn line_columns(class: &Class) -> Option<[usize; 5]> {
+    let (x, y) = (class.field("x")?, class.field("y")?);
+    let velocity = class.velocity_column();
+    class.linear.then(|| [1 + x, 1 + y, velocity, velocity + 1, class.since_column()])
+}
+
+fn kind_name(kind: &FieldKind) -> String {
+    let name = match kind {
         FieldKind::Number { .. } => "a number",
         FieldKind::Angle => "an angle in radians",
         FieldKind::Flag => "true or false",
-        FieldKind::Choice(_) => "one of its choice's names",
+        FieldKind::Choice(names) => return format!("one of {}", names.join(", ")),
         FieldKind::Press => "a press",
-    }
+    };
+    name.to_owned()
 }
 
 fn copy_world(from: &World, to: &mut World) {
@@ -188,11 +258,17 @@ impl Quantiser {
     }
 
     /// Appends one entity: `row` is id, owner, fields, and for linear classes vx, vy, ends.
-    fn row(&mut self, index: usize, class: &Class, row: &[f64], last: &Rows, next: &mut Rows) {
+    fn row(
+        &mut self,
+        index: usize,
+        class: &Class,
+        plan: &Plan,
+        row: &[f64],
+        old: Option<(&Rows, usize)>,
+        next: &mut Rows,
+    ) {
         let id = row[0] as EntityId;
-        // Both sides ascend, so the old row can be no further than the new one, less those spawned since.
-        let old = last.row_of(id);
-        let before = |column: usize| old.map(|row| last.values[column][row]);
+        let before = |column: usize| old.map(|(last, row)| last.values[column][row]);
         next.ids.push(id);
         next.values[0].push(if row[1].is_nan() {
             self.is_wrong(index, id, OWNER);
@@ -200,16 +276,13 @@ impl Quantiser {
         } else {
             row[1] as i32
         });
-        for (field, declared) in class.fields.iter().enumerate() {
-            if class.linear && (declared.name == "x" || declared.name == "y") {
-                next.values[field + 1].push(0); // set below
-                continue;
-            }
+        let place = plan.line.as_ref().map_or([usize::MAX; 2], |line| line.place);
+        for (field, declared) in class.fields.iter().enumerate().filter(|(field, _)| !place.contains(field)) {
             let value = self.field(index, id, field, &declared.kind, row[FIRST_FIELD + field]);
             next.values[field + 1].push(value.or(before(field + 1)).unwrap_or_else(|| declared.kind.quantise(0.0).0));
         }
-        if class.linear {
-            self.linear(index, class, row, old.map(|row| (last, row)), next);
+        if let Some(line) = &plan.line {
+            self.linear(index, class, line, row, old, next);
         }
     }
 
@@ -226,12 +299,18 @@ impl Quantiser {
     }
 
     /// x, y, vx, vy, since and ends of a linear entity: the old ones while they still tell where it is.
-    fn linear(&mut self, index: usize, class: &Class, row: &[f64], old: Option<(&Rows, usize)>, next: &mut Rows) {
+    fn linear(
+        &mut self,
+        index: usize,
+        class: &Class,
+        line: &Line,
+        row: &[f64],
+        old: Option<(&Rows, usize)>,
+        next: &mut Rows,
+    ) {
         let id = row[0] as EntityId;
-        let (Some(x), Some(y)) = (class.field("x"), class.field("y")) else { return };
-        let FieldKind::Number { step, .. } = class.fields[x].kind else { return };
+        let Line { place: [x, y], step, columns } = *line;
         let velocity_at = FIRST_FIELD + class.fields.len();
-        let columns = [1 + x, 1 + y, class.velocity_column(), class.velocity_column() + 1, class.since_column()];
         let position = [row[FIRST_FIELD + x], row[FIRST_FIELD + y]];
         let velocity =
             [row[velocity_at], row[velocity_at + 1]].map(|v| (v / step).round().clamp(-STEPS_MAX, STEPS_MAX));
@@ -256,8 +335,6 @@ impl Quantiser {
                 [based[0], based[1], velocity[0] as i32, velocity[1] as i32, self.tick as i32]
             }
         };
-        next.values[columns[0]].pop();
-        next.values[columns[1]].pop();
         columns.iter().zip(values).for_each(|(&column, value)| next.values[column].push(value));
         next.values[class.ends_column()].push(ends);
     }

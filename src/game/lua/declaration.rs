@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mlua::{Function, Lua, Table, Value};
+use ring::digest;
 
 use super::sandbox::{Sources, Vm, plain};
 use crate::{
@@ -23,21 +24,28 @@ const SETTINGS: &[&str] = &[
     "inputs",
     "timers",
     "messages",
+    "answers",
+    "bots",
+    "phases",
+    "first_phase",
 ];
-const CALLBACKS: &[&str] = &["open", "enter", "join", "drop", "back", "leave", "input", "tick", "bot"];
+const CALLBACKS: &[&str] =
+    &["open", "restored", "enter", "join", "drop", "back", "leave", "kind", "input", "tick", "bot"];
 /// On every entity already; no field may be called so.
 const RESERVED: &[&str] = &["id", "class", "alive", "owner", "velocity", "life", "despawn"];
 const NAME_MAX: usize = 32;
+/// Bytes of a title: a heading on a phone.
+const TITLE_MAX: usize = 100;
 const MESSAGES_MAX: usize = 256;
 
-type Checked<T> = Result<T, GameError>;
+pub(super) type Checked<T> = Result<T, GameError>;
 
 pub(super) struct Declaration {
     pub info: GameInfo,
 }
 
 /// Reads one module's table; `path` in its methods is the chain of keys, such as `entities.tank.fields.x`.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     module: &'a str,
     source: &'a str,
     suggest: Function,
@@ -59,30 +67,43 @@ impl Declaration {
                 return Err(reader.fault(name, "is a function"));
             }
         }
-        reader.only(game, "late", "play")?;
-        reader.only(game, "when_empty", "close")?;
+        let when_empty = reader.one_of(game, "when_empty", &["close", "keep"])?;
         reader.functions(game, "timers")?;
-        let messages = reader.functions(game, "messages")?;
+        reader.functions(game, "answers")?;
+        let mut messages = reader.functions(game, "messages")?;
         if messages.len() > MESSAGES_MAX {
             return Err(reader.fault("messages", &format!("has more than {MESSAGES_MAX} names")));
+        }
+        let seats = reader.seats(game)?;
+        let has_phases = reader.phases(game, seats.1)?;
+        reader.late(game, has_phases)?;
+        if has_phases {
+            reader.add_engine_messages(&mut messages)?;
         }
         let tick_rate = reader.whole(game, "tick_rate", 30, 1, 240)?;
         let schema = Schema { tick_rate, classes: reader.classes(game, tick_rate)?, inputs: reader.inputs(game)? };
         let title = match reader.get(game, "title")? {
             Value::Nil => module.to_owned(),
-            Value::String(text) => text.to_string_lossy(),
-            _ => return Err(reader.fault("title", "is a string")),
+            Value::String(text) if text.as_bytes().len() <= TITLE_MAX => text.to_string_lossy(),
+            _ => return Err(reader.fault("title", &format!("is a string of at most {TITLE_MAX} bytes"))),
         };
         let saved = match reader.get(game, "saved")? {
             Value::Nil => true,
             Value::Boolean(saved) => saved,
             _ => return Err(reader.fault("saved", "is true or false")),
         };
+        let bots = reader.whole(game, "bots", 0, 0, seats.1)?;
+        if bots > 0 && reader.get(game, "bot")?.is_nil() {
+            return Err(reader.fault("bots", "needs function game.bot(room, player): what a bot does"));
+        }
         let info = GameInfo {
             module: module.to_owned(),
+            version: version(sources),
+            bots,
+            keeps: when_empty.as_deref() == Some("keep"),
             title,
             schema: Arc::new(schema),
-            seats: reader.seats(game)?,
+            seats,
             empty_after_secs: reader.whole(game, "empty_after", 300, 0, 30 * 86_400)?,
             saved,
             messages,
@@ -93,7 +114,7 @@ impl Declaration {
 
 impl Reader<'_> {
     /// `module/main.lua:12: entities.tank.fields.x: what is wrong`.
-    fn fault(&self, path: &str, text: &str) -> GameError {
+    pub(super) fn fault(&self, path: &str, text: &str) -> GameError {
         let place = match line_of(self.source, path) {
             Some(line) => format!("{}/main.lua:{line}", self.module),
             None => format!("{}/main.lua", self.module),
@@ -102,28 +123,38 @@ impl Reader<'_> {
     }
 
     /// Modules may give their table a metatable; only what really is in it counts.
-    fn get(&self, table: &Table, key: &str) -> Checked<Value> {
+    pub(super) fn get(&self, table: &Table, key: &str) -> Checked<Value> {
         table.raw_get(key).map_err(|error| self.fault(key, &plain(&error)))
     }
 
-    fn known_keys(&self, table: &Table, known: &[&str], under: &str) -> Checked<()> {
+    pub(super) fn known_keys(&self, table: &Table, known: &[&str], under: &str) -> Checked<()> {
         for pair in table.pairs::<Value, Value>() {
             let (key, _) = pair.map_err(|error| self.fault(under, &plain(&error)))?;
             let name = key_name(&key);
             if !known.contains(&name.as_str()) {
-                let hint: String = self.suggest.call((name.as_str(), known.to_vec())).unwrap_or_else(|_| String::new());
-                return Err(self.fault(&join(under, &name), &format!("no such setting{hint}")));
+                return Err(self.fault(&join(under, &name), &format!("no such setting{}", self.hint(&name, known))));
             }
         }
         Ok(())
     }
 
-    /// A setting of which only one value is served so far.
-    fn only(&self, game: &Table, key: &str, served: &str) -> Checked<()> {
+    /// `; did you mean …?` or `; there are …`.
+    pub(super) fn hint(&self, wrong: &str, names: &[&str]) -> String {
+        self.suggest.call((wrong, names.to_vec())).unwrap_or_else(|_| String::new())
+    }
+
+    /// A setting that is one of these words, or left out.
+    pub(super) fn one_of(&self, game: &Table, key: &str, words: &[&str]) -> Checked<Option<String>> {
         match self.get(game, key)? {
-            Value::Nil => Ok(()),
-            Value::String(text) if text.as_bytes() == served.as_bytes() => Ok(()),
-            _ => Err(self.fault(key, &format!("only \"{served}\" is served by this version"))),
+            Value::Nil => Ok(None),
+            Value::String(text) => {
+                let word = text.to_string_lossy();
+                if words.contains(&word.as_str()) {
+                    return Ok(Some(word));
+                }
+                Err(self.fault(key, &format!("is not \"{word}\"{}", self.hint(&word, words))))
+            }
+            _ => Err(self.fault(key, &format!("is one of {}", words.join(", ")))),
         }
     }
 
@@ -144,7 +175,7 @@ impl Reader<'_> {
     }
 
     /// The pairs of a table whose keys are names, ascending.
-    fn sorted(&self, table: &Table, path: &str) -> Checked<Vec<(String, Value)>> {
+    pub(super) fn sorted(&self, table: &Table, path: &str) -> Checked<Vec<(String, Value)>> {
         let mut pairs = Vec::new();
         for pair in table.pairs::<Value, Value>() {
             let (key, value) = pair.map_err(|error| self.fault(path, &plain(&error)))?;
@@ -290,7 +321,19 @@ impl Reader<'_> {
     }
 }
 
-fn number(value: &Value) -> Option<f64> {
+/// Names one content of a module: half a SHA-256 of its files, in hex.
+fn version(sources: &Sources) -> String {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    for (path, text) in sources {
+        for part in [path, text] {
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+    }
+    hash.finish().as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(super) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Integer(n) => Some(*n as f64),
         Value::Number(n) => Some(*n),
@@ -307,7 +350,7 @@ fn key_name(key: &Value) -> String {
     }
 }
 
-fn join(path: &str, key: &str) -> String {
+pub(super) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
@@ -340,14 +383,19 @@ fn find_key(source: &str, key: &str, from: usize) -> Option<usize> {
 /// The same, for the prelude: `{rate, classes, inputs}`.
 pub(super) fn to_lua(lua: &Lua, schema: &Schema) -> mlua::Result<Table> {
     let classes = lua.create_table()?;
+    let mut kinds: Vec<(&FieldKind, Table)> = Vec::new(); // equal ones share a table, which nobody changes
     for class in &schema.classes {
         let table = lua.create_table()?;
         table.raw_set("name", class.name.as_str())?;
         table.raw_set("fields", class.fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>())?;
-        table.raw_set(
-            "kinds",
-            class.fields.iter().map(|f| kind_to_lua(lua, &f.kind)).collect::<mlua::Result<Vec<_>>>()?,
-        )?;
+        let of_fields = lua.create_table_with_capacity(class.fields.len(), 0)?;
+        for field in &class.fields {
+            let known = kinds.iter().find(|(kind, _)| **kind == field.kind).map(|(_, table)| table.clone());
+            let kind = known.map_or_else(|| kind_to_lua(lua, &field.kind), Ok)?;
+            kinds.push((&field.kind, kind.clone()));
+            of_fields.raw_push(kind)?;
+        }
+        table.raw_set("kinds", of_fields)?;
         table.raw_set("linear", class.linear)?;
         table.raw_set("life_ticks", class.life_ticks)?;
         classes.raw_push(table)?;

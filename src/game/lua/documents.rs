@@ -9,11 +9,13 @@ use std::{collections::BTreeMap, os::raw::c_int};
 
 use mlua::{Lua, Table, ffi};
 
-use super::measure::{Fault, Measure};
+use super::{
+    measure::{BYTES_MAX, Fault, LEAVES_MAX, Measure, key_bytes},
+    quiet::Quiet,
+    salvage::{Found, Shadow},
+};
 use crate::protocol::{Key, Value, document::Operation, value::DEPTH_MAX};
 
-/// With more operations than this a document is sent whole: paths would cost more than they save.
-const OPERATIONS_MAX: usize = 512;
 /// Stack slots a walk takes for each level (key, value, metatable, scratch), and some to spare.
 const STACK: c_int = (DEPTH_MAX as c_int + 2) * 4 + 8;
 
@@ -25,7 +27,7 @@ pub struct Marks(pub Table);
 /// Stack indices within a walk: the marks, the value that is read or the list of documents, the document.
 const MARKS: c_int = 1;
 const ROOT: c_int = 2;
-const DOCUMENT: c_int = 3;
+pub(super) const DOCUMENT: c_int = 3;
 
 impl Marks {
     /// A deep copy. The outer error is the VM's (memory), the inner one names the path that cannot be copied.
@@ -45,25 +47,28 @@ impl Marks {
     }
 
     /// Walks the tables in the list `tables` against their shadows, in one entry into the VM. `each` gets, by position
-    /// from 0, what turns a shadow into its table and how much of it there is, or why it cannot be copied.
+    /// from 0, how much was read, and what turns a shadow into its table as far as it can be copied, or why nothing can.
     pub fn diff<'a>(
         &self,
         lua: &Lua,
         tables: &Table,
-        shadows: impl Iterator<Item = &'a Value>,
-        mut each: impl FnMut(usize, Measure, Result<Vec<Operation>, Problem>),
+        shadows: impl Iterator<Item = Shadow<'a>>,
+        quiet: &mut Quiet,
+        mut each: impl FnMut(usize, Measure, Result<Found, Fault>),
     ) -> mlua::Result<()> {
+        quiet.begin();
         // SAFETY: as in `read`; `each` does not touch the VM.
         unsafe {
             lua.exec_raw::<()>((&self.0, tables), |state| {
                 let there_is_room = ffi::lua_checkstack(state, STACK) != 0;
                 for (position, shadow) in shadows.enumerate() {
                     ffi::lua_rawgeti(state, ROOT, position as ffi::lua_Integer + 1);
-                    let mut measure = Measure::default();
-                    let walk = Walk { state, measure: &mut measure, path: Vec::new(), operations: Vec::new() };
-                    let result = if there_is_room { walk.root(shadow) } else { Err(Fault::new("no stack left")) };
+                    let mut measure = Measure::within(shadow.bytes_max.min(BYTES_MAX), LEAVES_MAX);
+                    let (path, operations) = (Vec::new(), Vec::new());
+                    let walk = Walk { state, measure: &mut measure, quiet, path, operations, paths: 0 };
+                    let result = if there_is_room { walk.root(&shadow) } else { Err(Fault::new("no stack left")) };
                     ffi::lua_settop(state, ROOT);
-                    each(position, measure, result.map_err(Problem));
+                    each(position, measure, result);
                 }
                 ffi::lua_settop(state, 0);
             })
@@ -71,17 +76,7 @@ impl Marks {
     }
 }
 
-/// Why a document could not be walked.
-pub struct Problem(Fault);
-
-impl Problem {
-    /// With the path, which starts with the document's name.
-    pub fn describe(&self, name: &str) -> String {
-        self.0.describe(name)
-    }
-}
-
-type State = *mut ffi::lua_State;
+pub(super) type State = *mut ffi::lua_State;
 
 enum Shape {
     /// Elements 1 to n and nothing else.
@@ -144,7 +139,7 @@ fn bad_key(key: f64) -> Fault {
 }
 
 /// The string at `index`. Never a number: those would be converted in place.
-unsafe fn text<'a>(state: State, index: c_int) -> &'a [u8] {
+pub(super) unsafe fn text<'a>(state: State, index: c_int) -> &'a [u8] {
     // SAFETY: the value at `index` is a string, which stays on the stack while the slice is used by the callers here.
     unsafe {
         let mut length = 0;
@@ -154,7 +149,7 @@ unsafe fn text<'a>(state: State, index: c_int) -> &'a [u8] {
 }
 
 /// The key at the top but one, into `key`, whose memory is used again.
-unsafe fn read_key(state: State, key: &mut String, measure: &mut Measure) -> Result<(), Fault> {
+pub(super) unsafe fn read_key(state: State, key: &mut String, measure: &mut Measure) -> Result<(), Fault> {
     // SAFETY: lua_next has left a key at -2.
     unsafe {
         match ffi::lua_type(state, -2) {
@@ -202,7 +197,12 @@ unsafe fn scalar(state: State, index: c_int, measure: &mut Measure) -> Result<Op
 }
 
 /// The whole value at `index`, an absolute one. None where it is nil or stands for something gone.
-unsafe fn read(state: State, index: c_int, measure: &mut Measure, depth: usize) -> Result<Option<Value>, Fault> {
+pub(super) unsafe fn read(
+    state: State,
+    index: c_int,
+    measure: &mut Measure,
+    depth: usize,
+) -> Result<Option<Value>, Fault> {
     // SAFETY: the stack was checked for every level up to the depth limit; each level pops what it pushed, except on
     // errors, after which the whole stack is dropped.
     unsafe {
@@ -255,38 +255,34 @@ fn check_depth(depth: usize) -> Result<(), Fault> {
 }
 
 /// One walk of a document against its shadow.
-struct Walk<'a> {
-    state: State,
-    measure: &'a mut Measure,
-    path: Vec<Key>,
-    operations: Vec<Operation>,
+pub(super) struct Walk<'a> {
+    pub state: State,
+    pub measure: &'a mut Measure,
+    pub quiet: &'a mut Quiet,
+    pub path: Vec<Key>,
+    pub operations: Vec<Operation>,
+    /// Bytes of their paths.
+    pub paths: usize,
 }
 
 impl Walk<'_> {
-    fn root(mut self, shadow: &Value) -> Result<Vec<Operation>, Fault> {
-        // SAFETY: the document's table stands there.
-        unsafe { self.value(DOCUMENT, Some(shadow))? };
-        if self.operations.len() > OPERATIONS_MAX {
-            let mut again = Measure::default();
-            // SAFETY: as above; the first pass has shown that it can be read.
-            let whole = unsafe { read(self.state, DOCUMENT, &mut again, 0) }?;
-            return Ok(vec![Operation::whole(whole.unwrap_or_default())]);
-        }
-        Ok(self.operations)
-    }
-
     fn set(&mut self, value: Value) {
-        self.operations.push(Operation { path: self.path.clone(), value: Some(value) });
+        self.operation(self.path.clone(), Some(value));
     }
 
-    fn delete(&mut self, key: Key) {
+    pub(super) fn delete(&mut self, key: Key) {
         let path = self.path.iter().cloned().chain([key]).collect();
-        self.operations.push(Operation { path, value: None });
+        self.operation(path, None);
+    }
+
+    fn operation(&mut self, path: Vec<Key>, value: Option<Value>) {
+        self.paths += path.iter().map(key_bytes).sum::<usize>();
+        self.operations.push(Operation { path, value });
     }
 
     /// Compares the value at `index` with the shadow's at the same path (None: there is none). Answers whether there
     /// is anything at all; what has gone is deleted by the caller, who knows whether it was in a list.
-    unsafe fn value(&mut self, index: c_int, shadow: Option<&Value>) -> Result<bool, Fault> {
+    pub(super) unsafe fn value(&mut self, index: c_int, shadow: Option<&Value>) -> Result<bool, Fault> {
         check_depth(self.path.len())?;
         // SAFETY: as in `read`.
         unsafe {
@@ -294,6 +290,15 @@ impl Walk<'_> {
             if ffi::lua_type(state, index) != ffi::LUA_TTABLE {
                 return self.scalar(index, shadow);
             }
+            let table = ffi::lua_topointer(state, index) as usize;
+            let place = shadow.map_or(0, |shadow| std::ptr::from_ref(shadow) as usize);
+            if matches!(shadow, Some(Value::Map(_) | Value::List(_)))
+                && let Some(size) = self.quiet.pass_over(table, place)
+            {
+                self.measure.pass(size)?;
+                return Ok(true);
+            }
+            let (before, operations) = (*self.measure, self.operations.len());
             match (shape(state, index)?, shadow) {
                 (Shape::Map, Some(Value::Map(map))) => self.map(index, map)?,
                 (Shape::List(length), Some(Value::List(list))) => self.list(index, length, list)?,
@@ -305,7 +310,26 @@ impl Walk<'_> {
                     }
                 }
             }
+            self.quiet.walked(table, place, self.measure.since(before), self.operations.len() != operations);
             Ok(true)
+        }
+    }
+
+    /// Whether the value at `index` is no table and is what the shadow says: most are, and need no path then.
+    unsafe fn same(&mut self, index: c_int, shadow: Option<&Value>) -> Result<bool, Fault> {
+        // SAFETY: as in `read`.
+        unsafe {
+            let state = self.state;
+            let (same, bytes) = match (ffi::lua_type(state, index), shadow) {
+                (ffi::LUA_TNUMBER, Some(Value::Number(old))) => (ffi::lua_tonumber(state, index) == *old, 9),
+                (ffi::LUA_TBOOLEAN, Some(Value::Bool(old))) => ((ffi::lua_toboolean(state, index) != 0) == *old, 1),
+                (ffi::LUA_TSTRING, Some(Value::Text(old))) => (text(state, index) == old.as_bytes(), old.len() + 5),
+                _ => return Ok(false),
+            };
+            if same {
+                self.measure.leaf(bytes)?;
+            }
+            Ok(same)
         }
     }
 
@@ -347,9 +371,12 @@ impl Walk<'_> {
                 read_key(state, &mut name, self.measure)?;
                 let key = Key::Name(name);
                 let old = shadow.get(&key);
-                self.path.push(key);
                 let top = ffi::lua_gettop(state);
-                let there = self.value(top, old);
+                self.path.push(key);
+                let there = match self.same(top, old) {
+                    Ok(false) => self.value(top, old),
+                    same => same,
+                };
                 let key = self.path.pop().unwrap_or(Key::Index(0));
                 if there.map_err(|fault| fault.under(&key))? && old.is_some() {
                     known += 1;
@@ -388,9 +415,13 @@ impl Walk<'_> {
             for i in 1..=length {
                 let key = Key::Index(i.into());
                 ffi::lua_rawgeti(self.state, index, i.into());
-                self.path.push(key.clone());
                 let old = shadow.get(i as usize - 1);
                 let top = ffi::lua_gettop(self.state);
+                if self.same(top, old).map_err(|fault| fault.under(&key))? {
+                    ffi::lua_pop(self.state, 1);
+                    continue;
+                }
+                self.path.push(key.clone());
                 let there = self.value(top, old).map_err(|fault| fault.under(&key))?;
                 if !there && old != Some(&Value::Nil) {
                     self.set(Value::Nil);

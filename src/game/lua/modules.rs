@@ -1,6 +1,13 @@
 //! Finding modules: the folder `modules/` on disk, or the copies embedded in the binary when there is none.
+//! [`Folders`] sees what has changed on disk since it looked last.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use include_dir::{Dir, include_dir};
 
@@ -31,10 +38,101 @@ pub fn discover_with(dir: Option<&Path>, settings: &Settings) -> Found {
     for (name, factory) in loaded {
         match factory {
             Ok(factory) => factories.push(Arc::new(factory)),
-            Err(problem) => problems.push(format!("module {name} is skipped: {}", one_line(&problem))),
+            Err(problem) => problems.push(format!("module {name} is skipped: {}", first_line(&problem))),
         }
     }
     (factories, problems)
+}
+
+/// What a module's folder looks like from outside: each Lua file's path, inode, length and times. Reading it opens no
+/// file, so it can be done often, also over mounts that tell of no changes.
+type Look = Vec<(PathBuf, [i64; 6])>;
+
+/// The folders of modules, watched by looking.
+#[derive(Debug)]
+pub struct Folders {
+    dir: PathBuf,
+    /// What was seen last, and what was last handed out.
+    seen: BTreeMap<String, Look>,
+    known: BTreeMap<String, Look>,
+}
+
+/// What has become of a module's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// New or different: load it.
+    Changed {
+        module: String,
+        folder: PathBuf,
+    },
+    Removed {
+        module: String,
+    },
+}
+
+impl Folders {
+    /// As they are now: only what changes from here on is a change.
+    pub fn new(dir: &Path) -> Self {
+        let seen = look(dir);
+        Self { dir: dir.to_owned(), known: seen.clone(), seen }
+    }
+
+    /// Every module's name and folder.
+    pub fn all(&self) -> Vec<(String, PathBuf)> {
+        self.known.keys().map(|module| (module.clone(), self.dir.join(module))).collect()
+    }
+
+    /// What has changed, as soon as two looks in a row agree: an editor that is still writing is left to finish.
+    pub fn changes(&mut self) -> Vec<Change> {
+        let now = look(&self.dir);
+        let mut changes = Vec::new();
+        for (module, found) in &now {
+            if self.seen.get(module) == Some(found) && self.known.get(module) != Some(found) {
+                self.known.insert(module.clone(), found.clone());
+                changes.push(Change::Changed { module: module.clone(), folder: self.dir.join(module) });
+            }
+        }
+        let gone: Vec<String> = self.known.keys().filter(|name| !now.contains_key(*name)).cloned().collect();
+        for module in gone.into_iter().filter(|name| !self.seen.contains_key(name)) {
+            self.known.remove(&module);
+            changes.push(Change::Removed { module });
+        }
+        self.seen = now;
+        changes
+    }
+}
+
+fn look(dir: &Path) -> BTreeMap<String, Look> {
+    let folder = |entry: fs::DirEntry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = entry.path();
+        (!name.starts_with('.') && path.is_dir()).then(|| {
+            let mut files = Look::new();
+            look_into(&path, 0, &mut files);
+            files.sort_unstable();
+            (name, files)
+        })
+    };
+    fs::read_dir(dir).into_iter().flatten().flatten().filter_map(folder).collect()
+}
+
+fn look_into(dir: &Path, depth: usize, files: &mut Look) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let Ok(about) = fs::metadata(&path) else { continue };
+        if about.is_dir() && depth < DEPTH_MAX {
+            look_into(&path, depth + 1, files);
+        } else if is_lua(&path) && files.len() <= FILES_MAX {
+            let times = [about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec()];
+            files.push((path, [about.ino() as i64, about.len() as i64, times[0], times[1], times[2], times[3]]));
+        }
+    }
+}
+
+/// The module in this folder.
+pub fn load(folder: &Path, settings: &Settings) -> Result<Arc<dyn GameFactory>, String> {
+    let factory = LuaFactory::from_folder(folder, settings).map_err(|error| error.to_string())?;
+    Ok(Arc::new(factory))
 }
 
 type Loaded = Vec<(String, Result<LuaFactory, String>)>;
@@ -87,16 +185,19 @@ fn embedded_files(dir: &Dir<'_>, root: &Path, sources: &mut Sources) {
 pub fn read_folder(folder: &Path) -> Result<(String, Sources), String> {
     let root = folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))?;
     let name = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let is_name = !name.is_empty()
-        && name.len() <= 32
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-');
-    if !is_name {
-        return Err(format!("{name}: a module's folder is named with a-z, 0-9, _ and -, at most 32"));
-    }
+    check_name(&name)?;
     let mut sources = Sources::new();
     let mut bytes = 0;
     read_files(&root, &root, 0, &mut bytes, &mut sources)?;
     Ok((name, sources))
+}
+
+/// A module is named as its folder is.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let is_name = !name.is_empty()
+        && name.len() <= 32
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-');
+    if is_name { Ok(()) } else { Err(format!("{name}: a module's folder is named with a-z, 0-9, _ and -, at most 32")) }
 }
 
 fn read_files(dir: &Path, root: &Path, depth: usize, bytes: &mut usize, sources: &mut Sources) -> Result<(), String> {
@@ -134,6 +235,6 @@ fn slashes(path: &Path) -> String {
 }
 
 /// The first line of an error: tracebacks are for the author's log, not for a list of modules.
-fn one_line(text: &str) -> &str {
+fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }

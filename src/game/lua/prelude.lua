@@ -1,63 +1,62 @@
--- The module API: field kinds, list, room, players, timers. Returns the engine's side, which Rust calls.
--- Nothing that Rust passes in (host, trusted) is ever reachable from module code.
+-- The room as modules have it, and the engine's side, which Rust calls. Nothing that Rust passes in (host, trusted) is
+-- ever reachable from module code.
+--
+-- A room that idles is mostly functions, a small one of which takes 200 bytes. So what a room does not do while nobody is
+-- there stands in files of its own, which their first use loads (`need`); `run` is what they share.
 
 local host, trusted, marks, entities = ...
 local fail, setmetatable, getmetatable = trusted.fail, trusted.setmetatable, trusted.getmetatable
-local type, tostring, pairs, ipairs, rawget, select, unpack = type, tostring, pairs, ipairs, rawget, select, unpack
-local floor, huge, format, concat, sort = math.floor, math.huge, string.format, table.concat, table.sort
-local ffi = trusted.ffi
-local TIMERS_MAX = trusted.limits.timers
+local type, tostring, pairs, rawget = type, tostring, pairs, rawget
+local sort = table.sort
 
-local function sorted_keys(from)
+local run = { tick = 0, rate = 30, entities = entities, marks = marks, phases = false, game = false }
+local engine = { entities = entities }
+run.engine = engine
+
+local parts = {} -- name -> what the file has returned
+local function need(name)
+  local part = parts[name]
+  if not part then
+    part = trusted.part(name, host, trusted, run) or true
+    parts[name] = part
+  end
+  return part
+end
+run.parts, run.need, engine.need = parts, need, need
+
+function run.sorted_keys(from)
   local names = {}
   for name in pairs(from) do names[#names + 1] = tostring(name) end
   sort(names)
   return names
 end
 
-local function is_number(v) return type(v) == "number" and v == v and v ~= huge and v ~= -huge end
-
--- Reads go to `values`; what is not there raises and says what is.
-local function guarded(label, values, set)
+-- Reads go to `values`; what is not there raises and says what is. `absent`: what may be nil (true), or the name of the
+-- file that puts it there.
+local function guarded(label, values, set, absent)
   local function unknown(_, key)
-    local names = {}
-    for _, name in ipairs(sorted_keys(values)) do names[#names + 1] = name end
-    fail("%s.%s does not exist%s", label, tostring(key), trusted.did_you_mean(key, names))
+    local known = absent and absent[key]
+    if known then
+      if known ~= true then need(known) end
+      return rawget(values, key)
+    end
+    local all = {}
+    for name in pairs(values) do all[name] = true end
+    for name in pairs(absent or {}) do all[name] = true end
+    fail("%s.%s does not exist%s", label, tostring(key), trusted.did_you_mean(key, run.sorted_keys(all)))
   end
   setmetatable(values, { __index = unknown, __metatable = false })
   return setmetatable({}, { __index = values, __newindex = set, __metatable = false })
 end
+run.guarded = guarded
 
 -- Fields and list ----------------------------------------------------------------------------------------------------
 
-local kinds = setmetatable({}, { __mode = "k" }) -- what field.* has made, so that nothing else passes for it
-local function kind(made)
-  made.place = trusted.place()
-  kinds[made] = true
-  return made
-end
-
-field = guarded("field", {
-  number = function(min, max, step)
-    if step == nil then step = 1 end
-    if not (is_number(min) and is_number(max) and is_number(step)) then
-      fail("field.number(min, max, step) takes three numbers")
-    end
-    return kind { kind = "number", min = min, max = max, step = step }
-  end,
-  angle = function() return kind { kind = "angle" } end,
-  flag = function() return kind { kind = "flag" } end,
-  choice = function(names)
-    if type(names) ~= "table" then fail('field.choice takes a list of names: field.choice { "red", "blue" }') end
-    local made, seen = { kind = "choice" }, {}
-    for i, name in ipairs(names) do
-      if type(name) ~= "string" or seen[name] then fail("field.choice takes a list of different names") end
-      made[i], seen[name] = name, true
-    end
-    return kind(made)
-  end,
-  press = function() return kind { kind = "press" } end,
-}, function() fail("field can not be changed") end)
+run.kinds = setmetatable({}, { __mode = "k" }) -- what field.* has made, so that nothing else passes for it
+run.field_values = {}
+field = guarded("field", run.field_values, function() fail("field can not be changed") end, {
+  number = "fields", angle = "fields", flag = "fields", choice = "fields", press = "fields",
+})
 
 local list_meta = { __metatable = false }
 marks[list_meta] = false
@@ -69,278 +68,111 @@ end
 
 -- Room ---------------------------------------------------------------------------------------------------------------
 
-local game -- the module's table
-local tick, tick_rate = 0, 30
-local room_values, room
-local callbacks
+run.players, run.seats = {}, {} -- number -> { object, values, number, seat = its place in `seats` }
+run.left = setmetatable({}, { __mode = "k" }) -- players who left -> true
 
-local function text_of(name, value)
-  if type(value) ~= "string" then fail("%s: the message's name is a string", name) end
-  return value
-end
-
-local view_meta = { __metatable = false }
-view_meta.__newindex = function() fail("room:seen: the past can not be changed; use .entity") end
-
-local ghost_meta = {
-  __metatable = false,
-  __index = function(ghost, key) return rawget(ghost, "entity")[key] end,
-  __newindex = view_meta.__newindex,
-}
-local function ghost_of(entity) return entity and setmetatable({ entity = entity }, ghost_meta) end
-local function ghost_step(walk) return ghost_of(walk.step(walk.walk)) end
-local function ghosts(step, walk) return ghost_step, { step = step, walk = walk } end
-
--- Shows the present: the room does not keep a past for scripts yet. What it returns stays the same when it does.
-local present = setmetatable({}, {
-  __metatable = false,
-  __newindex = view_meta.__newindex,
-  __index = {
-    each = function(_, class) return ghosts(entities.each(class)) end,
-    within = function(_, class, x, y, distance) return ghosts(entities.within(class, x, y, distance)) end,
-    nearest = function(_, class, x, y, distance)
-      local entity, far = entities.nearest(class, x, y, distance)
-      return ghost_of(entity), far
-    end,
-  },
-})
-
--- Timers -------------------------------------------------------------------------------------------------------------
-
-local timers, timer_count = {}, 0 -- tick -> list of timers, in the order of their making
-local due = nil
-
-local handle_meta = {
-  __metatable = false,
-  __index = {
-    -- True when it had not fired yet.
-    cancel = function(handle)
-      if not handle.waiting then return false end
-      handle.waiting = false
-      timer_count = timer_count - 1
-      return true
-    end,
-  },
-}
-
-local function after(_, seconds, name, ...)
-  if not is_number(seconds) or seconds < 0 then fail("room:after: the first argument is a number of seconds") end
-  local known = game.timers
-  if type(known) ~= "table" or type(known[name]) ~= "function" then
-    fail("room:after: there is no game.timers.%s%s", tostring(name),
-      type(known) == "table" and trusted.did_you_mean(name, sorted_keys(known)) or "")
-  end
-  if timer_count >= TIMERS_MAX then fail("room:after: %d timers wait already, the limit of a room", TIMERS_MAX) end
-  local at = tick + floor(seconds * tick_rate + 0.5)
-  if at <= tick then at = tick + 1 end
-  local handle = setmetatable({ waiting = true, name = name, n = select("#", ...), ... }, handle_meta)
-  local bucket = timers[at]
-  if not bucket then
-    bucket = {}
-    timers[at] = bucket
-  end
-  bucket[#bucket + 1] = handle
-  timer_count = timer_count + 1
-  return handle
-end
-
-room_values = {
+local room_values = {
   tick = 0, time = 0, dt = 1 / 30, state = {}, memory = {}, name = "",
-  spawn = function(_, class, values) return (entities.spawn(class, values)) end,
   each = function(_, class) return entities.each(class) end,
-  within = function(_, class, x, y, distance) return entities.within(class, x, y, distance) end,
-  nearest = function(_, class, x, y, distance) return entities.nearest(class, x, y, distance) end,
-  seen = function(_, player)
-    if player ~= nil and not entities.numbers[player] then fail("room:seen takes a player") end
-    return present
+  random = function(self, low, high)
+    run.check_self(self, "room:random")
+    return trusted.draw("room:random", low, high)
   end,
-  after = after,
-  broadcast = function(_, name, data)
-    local problem = host.message(0, text_of("room:broadcast", name), data)
-    if problem then fail("room:broadcast: %s", problem) end
-  end,
-  random = function(_, low, high) return trusted.draw("room:random", low, high) end,
-  log = function(_, ...) trusted.log(...) end,
-  close = function() host.close() end,
 }
-room = guarded("room", room_values, function(_, key)
+local room = guarded("room", room_values, function(_, key)
   if key == "state" or key == "memory" then
     fail("room.%s is changed, never replaced: write room.%s.something = …", key, key)
   end
   fail("room.%s can not be set; keep your own things in room.state or room.memory", tostring(key))
-end)
+end, {
+  phase = true, host = true, store = "store", seen = "past", after = "timers", cancel = "timers",
+  spawn = "population", within = "search", nearest = "search",
+  players = "seats", player = "seats", count = "seats", broadcast = "room", go = "room", lock = "room", unlock = "room",
+  log = "room", close = "room",
+})
+run.room, run.room_values, run.list_meta = room, room_values, list_meta
 
--- Players ------------------------------------------------------------------------------------------------------------
+-- Of what would be silent about a dot in the colon's place.
+function run.check_self(self, api)
+  if self ~= room then fail("%s: write %s(…), with a colon", api, api) end
+end
 
-local players, left = {}, setmetatable({}, { __mode = "k" })
-local methods = {
-  send = function(player, name, data)
-    local number = entities.numbers[player]
-    if not number then fail("send: write player:send(name, data)") end
-    text_of("player:send", name)
-    if left[player] then return end
-    local problem = host.message(number, name, data)
-    if problem then fail("player:send: %s", problem) end
-  end,
-  kick = function(player, reason)
-    local number = entities.numbers[player]
-    if not number then fail("kick: write player:kick(reason)") end
-    if not left[player] then host.kick(number, reason ~= nil and tostring(reason) or nil) end
-  end,
-}
-
-local function new_player(number, name, seat_kind)
-  local label = "player"
-  local values = {
-    id = format("%d", number), name = name, kind = seat_kind, role = "", state = {}, secret = {}, memory = {},
-    send = methods.send, kick = methods.kick,
-  }
-  local player = guarded(label, values, function(player, key, value)
-    if key == "role" then
-      if type(value) ~= "string" or #value > 64 then fail("player.role is a string of at most 64 bytes") end
-      values.role = value
-      if not left[player] then host.role(number, value) end
-    elseif key == "state" or key == "secret" or key == "memory" then
-      fail("player.%s is changed, never replaced: write player.%s.something = …", key, key)
-    else
-      fail("player.%s can not be set; keep your own things in player.state or player.memory", tostring(key))
-    end
-  end)
-  getmetatable(player).__tostring = function() return "player " .. values.id end
-  return player, values
+-- Whether a value stands for somebody or something that is not there any more.
+function run.is_gone(value)
+  if type(value) ~= "table" then return false end
+  local meta = getmetatable(value)
+  return run.left[value] or (meta and marks[meta] == true)
 end
 
 -- The engine's side --------------------------------------------------------------------------------------------------
 
-local engine = { entities = entities, list_meta = list_meta }
-
+engine.list_meta = list_meta
 function engine.suggest(wrong, names) return trusted.did_you_mean(wrong, names) end
-function engine.is_kind(value) return kinds[value] == true end
+function engine.is_kind(value) return run.kinds[value] == true end
 
-local function callback(name)
-  return function(...)
-    local f = game[name]
-    if f then return f(room, ...) end
-  end
+local game -- the module's table
+local function call(name, ...)
+  local f = game[name]
+  if f then return f(room, ...) end
 end
+run.call = call
 
-local read_input
-
--- The inputs come as doubles in Rust's array; each callback gets a fresh table, so modules may keep it.
-local function input_reader(fields, address)
-  local lines = { "local from, choices = ... return function() return {" }
-  local choices = {}
-  for i, field in ipairs(fields) do
-    local value = format("from[%d]", i - 1)
-    if field.kind == "flag" then value = value .. " ~= 0" end
-    if field.kind == "choice" then
-      choices[i] = {}
-      for index, name in ipairs(field) do choices[i][index - 1] = name end
-      value = format("choices[%d][%s]", i, value)
-    end
-    lines[#lines + 1] = format("  [%q] = %s,", field.name, value)
-  end
-  lines[#lines + 1] = "} end"
-  return trusted.loadstring(concat(lines, "\n"), "=[airboat input]")(ffi.cast("const double *", address), choices)
-end
-
+local phases = nil -- of a module that has some
 -- `declared` = {rate, classes, inputs}, checked by Rust.
 function engine.start(loaded_game, declared, input_address)
-  game, tick_rate = loaded_game, declared.rate
-  room_values.dt = 1 / tick_rate
-  entities.declare(declared.classes, tick_rate)
-  read_input = input_reader(declared.inputs, input_address)
+  game, run.game, run.rate = loaded_game, loaded_game, declared.rate
+  run.declared, run.input_address = declared, input_address
+  room_values.dt = 1 / run.rate
+  entities.declare(declared.classes, run.rate)
+  if type(rawget(game, "phases")) == "table" then
+    phases = need "phases"
+  end
+  -- What a room is made with is of no use to it.
+  engine.start, engine.suggest, engine.is_kind, entities.declare = nil, nil, nil, nil
+  for name in pairs(run.field_values) do run.field_values[name] = nil end
+  parts.fields = nil
+  return room_values.state
 end
 
-local game_open = callback "open"
 function engine.open(name, seed_low, seed_high)
   room_values.name = name
   trusted.seed(seed_low, seed_high)
-  game_open()
+  if phases then phases.open() end
+  call "open"
 end
 
-function engine.room_state() return room_values.state end
-function engine.player_documents(number)
-  local values = players[number].values
-  return values.state, values.secret
+function run.set_tick(now)
+  run.tick = now
+  room_values.tick, room_values.time = now, now / run.rate
+  trusted.clock.time = room_values.time
 end
-function engine.object(number) return players[number] and players[number].object end
+local set_tick = run.set_tick
 
-local game_enter = callback "enter"
-function engine.enter(number, name, seat_kind)
-  local id = format("%d", number)
-  local visitor = guarded("player", { id = id, name = name, kind = seat_kind }, function(_, key)
-    fail("player.%s can not be set in enter: the seat does not exist yet", tostring(key))
-  end)
-  local allowed, why = game_enter(visitor)
-  if type(allowed) == "string" then return allowed end
-  if allowed == false then return type(why) == "string" and why or "refused" end
-  return nil
-end
-
--- Makes the player; the callback comes as a call of its own, so that documents stand even when it fails.
-function engine.seat(number, name, seat_kind)
-  local player, values = new_player(number, name, seat_kind)
-  players[number] = { object = player, values = values }
-  entities.numbers[player] = number
-  marks[player] = -number
-end
-
-function engine.forget(number)
-  local player = players[number]
-  if not player then return end
-  players[number] = nil
-  marks[player.object] = true -- nil in documents from now on
-  left[player.object] = true
-end
-
-for _, name in ipairs { "join", "drop", "back", "leave" } do
-  local call = callback(name)
-  engine[name] = function(number, ...)
-    local player = players[number]
-    if player then call(player.object, ...) end
+local seats, alone = run.seats, nil -- since when nobody has been here, after somebody was
+local function look_for_people(now)
+  if seats[1] then
+    if alone ~= false then trusted.occupied() end
+    alone = false
+  elseif alone == false then
+    alone = now
+  elseif alone and now - alone >= run.rate * trusted.limits.rest then
+    alone = nil
+    trusted.rest()
   end
-end
-
-function engine.input(number)
-  local f, player = game.input, players[number]
-  if f and player then f(room, player.object, read_input()) end
-end
-
-function engine.message(number, name, data)
-  local player, f = players[number], game.messages and game.messages[name]
-  if f and player then return (f(room, player.object, data)) end
 end
 
 -- Answers how many timers are due; Rust fires them one by one, each a callback of its own.
 function engine.begin(now)
-  tick = now
-  room_values.tick, room_values.time = now, now / tick_rate
-  trusted.clock.time = room_values.time
+  set_tick(now)
+  look_for_people(now)
   entities.begin(now)
-  due, timers[now] = timers[now], nil
-  return due and #due or 0
+  if phases then phases.begin() end
+  if parts.past then parts.past.begin() end
+  if parts.store then parts.store.begin() end
+  return parts.timers and parts.timers.begin(now) or 0
 end
 
-local function is_gone(value)
-  if type(value) ~= "table" then return false end
-  local meta = getmetatable(value)
-  return left[value] or (meta and marks[meta] == true)
-end
-
-function engine.fire(index)
-  local timer = due[index]
-  if not timer.waiting then return end
-  timer.waiting = false
-  timer_count = timer_count - 1
-  for i = 1, timer.n do
-    if is_gone(timer[i]) then return end
-  end
-  local f = game.timers and game.timers[timer.name]
-  if f then f(room, unpack(timer, 1, timer.n)) end
-end
-
-local game_tick = callback "tick"
-function engine.tick() game_tick() end
+function engine.tick() call "tick" end
+function engine.phase_step() return phases and phases.step() end
 
 return engine

@@ -1,5 +1,5 @@
 -- What a module's code can reach: an allow-list, everything else goes. Runs once in a fresh VM, before any module.
--- Returns to the prelude the sharp tools that module code must never hold (ffi, debug, loadstring).
+-- Returns to the prelude the sharp tools that module code must never hold (of ffi and debug, loadstring).
 
 local host, limits = ...
 
@@ -9,11 +9,11 @@ local native = {
 }
 local type, tostring, tonumber, select, error, pairs, ipairs =
   type, tostring, tonumber, select, error, pairs, ipairs
-local floor, min, format, byte, concat = math.floor, math.min, string.format, string.byte, table.concat
-local sub = string.sub
+local floor, format, byte, concat = math.floor, string.format, string.byte, table.concat
+local setfenv, debug_registry = setfenv, debug.getregistry
 
 local trusted = {
-  ffi = ffi, getinfo = debug.getinfo, getmetatable = debug.getmetatable, loadstring = loadstring,
+  cast = ffi.cast, getinfo = debug.getinfo, getmetatable = debug.getmetatable, loadstring = loadstring,
   setmetatable = setmetatable,
   replace_metatable = debug.setmetatable, -- of a table whose metatable is protected
 }
@@ -40,7 +40,19 @@ trusted.fail = fail
 
 if not limits.jit then jit.off() end
 -- Machine code is mapped by LuaJIT itself and so does not count against the memory limit: it gets its own cap.
-jit.opt.start("maxtrace=2000", "maxmcode=" .. limits.machine_code_kb)
+jit.opt.start("maxtrace=2000", "maxmcode=" .. limits.machine_code_kb, "hotloop=" .. limits.hot_loop, "hotexit=" .. limits.hot_exit)
+native.count("setpause", limits.alone_pause)
+native.count("setstepmul", limits.pace)
+
+function trusted.occupied() native.count("setpause", limits.pause) end
+
+-- Compiled code is most of what a game that is over leaves behind; the next one compiles its own.
+local flush = jit.flush
+function trusted.rest()
+  flush()
+  native.count("setpause", limits.alone_pause)
+  if native.count("count") < limits.collected_at_once_kb then native.count("collect") end
+end
 
 local ALLOWED = {
   _G = {}, _VERSION = {}, assert = {}, error = {}, getmetatable = {}, ipairs = {}, next = {}, pairs = {}, rawequal = {},
@@ -140,85 +152,14 @@ function trusted.log(...)
 end
 _G.print = trusted.log
 
--- Patterns run inside C, where nothing can stop them. A pattern's worst case grows with the subject's length to the
--- power of its quantifiers that can be retried (and once more unless it is anchored); that product is capped.
-local SUBJECT_MAX = { [0] = 262144, 262144, 6300, 490, 150, 75, 50, 40, 30 }
-local costs, cost_count = {}, 0
-
-local function measure(pattern)
-  local quantifiers, at, length, in_sets = 0, 1, #pattern, 0
-  local anchored = byte(pattern, 1) == 94
-  if anchored then at = 2 end
-  while at <= length do
-    local c = byte(pattern, at)
-    if c == 37 then -- %x, %bxy, %f[set]
-      local class = byte(pattern, at + 1)
-      if class == 98 then at, quantifiers = at + 2, quantifiers + 1 end
-      at = at + 2
-    elseif c == 91 then -- [set]
-      local opened = at
-      at = at + 1
-      if byte(pattern, at) == 94 then at = at + 1 end
-      repeat -- the first character may be "]" itself
-        if byte(pattern, at) == 37 then at = at + 1 end
-        at = at + 1
-      until at > length or byte(pattern, at) == 93
-      at = at + 1
-      in_sets = in_sets + at - opened
-    else
-      at = at + 1
-    end
-    local q = byte(pattern, at)
-    if q == 42 or q == 43 or q == 45 or q == 63 then -- * + - ?
-      at = at + 1
-      -- A greedy one with only closing brackets behind it is never retried.
-      local last = not native.find(sub(pattern, at), "[^)]")
-      if not (last and q ~= 45) then quantifiers = quantifiers + 1 end
-    end
-  end
-  -- A set is searched for every character; long ones count as one power more.
-  return quantifiers + (in_sets > 40 and 1 or 0), anchored
+-- Patterns have a guard of their own, from the first one on.
+local patterns
+local function load_patterns()
+  patterns = trusted.part("patterns", trusted, native, deeper, left)
+  return patterns
 end
-
-local function check_pattern(name, subject, pattern, may_anchor)
-  if type(subject) == "number" then subject = tostring(subject) end
-  if type(pattern) ~= "string" or type(subject) ~= "string" then return end -- the library says what is wrong
-  local cost = costs[pattern]
-  if not cost then
-    if #pattern > limits.pattern then
-      fail("string.%s: a pattern of %d characters is over the limit of %d", name, #pattern, limits.pattern)
-    end
-    local quantifiers, anchored = measure(pattern)
-    cost = { quantifiers = quantifiers, anchored = anchored }
-    if cost_count >= 256 then costs, cost_count = {}, 0 end
-    costs[pattern], cost_count = cost, cost_count + 1
-  end
-  local power = cost.quantifiers + ((cost.anchored and may_anchor) and 0 or 1)
-  if #subject > (SUBJECT_MAX[power] or 0) then
-    fail("string.%s: the pattern %q could take too long on %d characters", name, pattern, #subject)
-  end
-end
-
-function string.find(subject, pattern, init, plain)
-  if not plain then
-    check_pattern("find", subject, pattern, true)
-  elseif #tostring(subject) * #tostring(pattern) > limits.plain then
-    fail("string.find: %d characters in %d could take too long", #tostring(pattern), #tostring(subject))
-  end
-  return native.find(subject, pattern, init, plain)
-end
-function string.match(subject, pattern, init)
-  check_pattern("match", subject, pattern, true)
-  return native.match(subject, pattern, init)
-end
-function string.gmatch(subject, pattern)
-  check_pattern("gmatch", subject, pattern, false)
-  return native.gmatch(subject, pattern)
-end
-function string.gsub(subject, pattern, with, count)
-  check_pattern("gsub", subject, pattern, true)
-  deeper()
-  return left(native.gsub(subject, pattern, with, count))
+for _, name in ipairs { "find", "match", "gmatch", "gsub" } do
+  string[name] = function(...) return (patterns or load_patterns())[name](...) end
 end
 
 function string.rep(text, count, separator)
@@ -230,9 +171,15 @@ function string.rep(text, count, separator)
   return native.rep(text, count)
 end
 
+-- In C an unlucky order takes the square of the length, and nothing can stop it; a comparison in Lua can be.
+local SORTED_IN_C = 256
+local function less(a, b) return a < b end
+
 function table.sort(list, before)
-  if type(list) == "table" and #list > limits.sorted then
-    fail("table.sort: %d elements are over the limit of %d", #list, limits.sorted)
+  if type(list) == "table" then
+    local length = #list
+    if length > limits.sorted then fail("table.sort: %d elements are over the limit of %d", length, limits.sorted) end
+    if length > SORTED_IN_C and before == nil then before = less end
   end
   deeper()
   return left(native.sort(list, before))
@@ -307,31 +254,28 @@ function _G.require(name)
   return result
 end
 
--- The nearest of `names` when it is near enough to be a slip of the finger.
-function trusted.nearest_name(wrong, names)
-  local best, best_distance = nil, 3
-  if type(wrong) ~= "string" or #wrong > 40 then return nil end
-  for _, name in ipairs(names) do
-    local row = {}
-    for j = 0, #name do row[j] = j end
-    for i = 1, #wrong do
-      local diagonal = row[0]
-      row[0] = i
-      for j = 1, #name do
-        local above = row[j]
-        local same = byte(wrong, i) == byte(name, j)
-        row[j] = min(above + 1, row[j - 1] + 1, diagonal + (same and 0 or 1))
-        diagonal = above
-      end
-    end
-    if row[#name] < best_distance and row[#name] < #name then best, best_distance = name, row[#name] end
-  end
-  return best
+local names -- for complaints
+function trusted.did_you_mean(wrong, known)
+  names = names or trusted.part "names"
+  return names.did_you_mean(wrong, known)
 end
 
-function trusted.did_you_mean(wrong, names)
-  local best = trusted.nearest_name(wrong, names)
-  return best and format("; did you mean %s?", best) or "; there are " .. concat(names, ", ")
+-- What `debug`, `ffi` and `jit` had, besides what is kept here, can go.
+local registered = debug_registry()._LOADED
+for _, name in ipairs { "debug", "ffi", "jit", "jit.opt", "jit.util" } do registered[name] = nil end
+
+-- A file of the engine, run when it is needed. By then a module may have put its own functions in the place of the
+-- libraries': the file sees them as they are now.
+local library = {
+  type = type, tostring = tostring, tonumber = tonumber, select = select, error = error, pcall = _G.pcall, next = next,
+  pairs = pairs, ipairs = ipairs, rawget = rawget, rawset = rawset, unpack = unpack,
+  math = { floor = floor, ceil = math.ceil, min = math.min, max = math.max, sqrt = math.sqrt, huge = math.huge },
+  string = { format = string.format, byte = byte, sub = string.sub }, table = { concat = concat, sort = table.sort, remove = table.remove },
+}
+function trusted.part(name, ...)
+  local chunk = trusted.chunk_of(name)
+  if not chunk then error(OUT_OF_MEMORY, 0) end
+  return setfenv(chunk, library)(...)
 end
 
 return trusted

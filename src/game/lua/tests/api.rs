@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    game::Audience,
+    game::{Admission, Audience},
     protocol::{CloseReason, schema::FieldKind},
 };
 
@@ -131,8 +131,9 @@ function game.messages.go(room, player)
   room:after(0, "ring", "soon")
   room:after(0.1, "fails")
   room:after(0.1, "ring", "b", 2)
-  local handle = room:after(0.1, "ring", "never")
-  assert(handle:cancel() == true and handle:cancel() == false)
+  local timer = room:after(0.1, "ring", "never")
+  assert(type(timer) == "number" and room:cancel(timer) == true and room:cancel(timer) == false)
+  assert(room:cancel(12345) == false and not pcall(room.cancel, room, {}))
   local box = room:spawn("box", {})
   room:after(0.1, "ring", box)
   box:despawn()
@@ -175,9 +176,9 @@ game.join, game.drop, game.back, game.leave = note "join", note "drop", note "ba
     );
     bench.logs();
     let mut enter = |number| bench.game.enter(&seat(number), &mut bench.effects).unwrap();
-    assert_eq!(enter(6), None);
-    assert_eq!(enter(7).as_deref(), Some("not you"));
-    assert_eq!(enter(8).as_deref(), Some("full of you"));
+    assert_eq!(enter(6), Admission::As("player".into()));
+    assert_eq!(enter(7), Admission::Refused("not you".into()));
+    assert_eq!(enter(8), Admission::Refused("full of you".into()));
     bench.join(3);
     bench.collect().unwrap();
     assert_eq!(bench.documents[&DocumentName::Secret(3)], Value::map([("what", "join".into())]));
@@ -215,11 +216,25 @@ end
             Effect::Message { to: Audience::Room, name: "news".into(), data: Value::Nil },
             Effect::Role { player: 1, role: "goalkeeper".into() },
             Effect::Log { level: LogLevel::Info, text: "player 1 kicked: enough".into() },
-            Effect::Kick { player: 1, reason: CloseReason::Kicked },
+            Effect::Kick { player: 1, reason: CloseReason::Kicked, text: "enough".into() },
             Effect::Close,
             Effect::Log { level: LogLevel::Info, text: "a\tnil\t1.5\ttrue".into() },
         ]
     );
+}
+
+#[test]
+fn a_kick_says_at_most_a_sentence() {
+    let told = |kick: &str| {
+        let mut bench = bench(&format!("function game.messages.go(room, player) player:kick({kick}) end"));
+        assert_eq!(bench.run("go"), "");
+        bench.effects.iter().find_map(|effect| match effect {
+            Effect::Kick { text, .. } => Some(text.clone()),
+            _ => None,
+        })
+    };
+    assert_eq!(told("('ä'):rep(150)"), Some("ä".repeat(100)));
+    assert_eq!(told(""), Some("kicked".to_owned()));
 }
 
 #[test]
@@ -272,7 +287,7 @@ function game.messages.same(room, player, data) return data end
 fn misuse_says_what_exists_and_where() {
     for (body, parts) in [
         ("return room.tik", &["test/main.lua:11: room.tik does not exist; did you mean tick?"][..]),
-        ("return room.xyzzy", &["room.xyzzy does not exist; there are after, broadcast, close, "]),
+        ("return room.xyzzy", &["room.xyzzy does not exist; there are after, broadcast, cancel, close, "]),
         ("room.state = {}", &["room.state is changed, never replaced"]),
         ("room.score = {}", &["room.score can not be set"]),
         ("return player.nme", &["test/main.lua:11: player.nme does not exist; did you mean name?"]),
@@ -290,6 +305,22 @@ fn misuse_says_what_exists_and_where() {
         ("room:broadcast('x', { [1] = 1, [3] = 3 })", &["data: ", "keys are strings, or exactly 1 to n"]),
         ("local t = {} t.t = t room:broadcast('x', t)", &["nested deeper than 16, or in a circle"]),
         ("room:random(2, 1)", &["room:random: two whole numbers, the smaller first"]),
+        ("room.spawn('box')", &["test/main.lua:11: room:spawn takes the name of a class: write room:spawn(class, …)"]),
+        ("room.each('box')", &["write room:each(class, …), with a colon"]),
+        ("room.nearest('box', 1, 2)", &["write room:nearest(class, …), with a colon"]),
+        ("room.after(1, 'ring')", &["write room:after(seconds, name), with a colon"]),
+        ("room.cancel(5)", &["write room:cancel(timer)"]),
+        ("room.broadcast('boom', {})", &["the message's name is a string; write room:broadcast(name, data)"]),
+        ("room.random(5)", &["room:random: write room:random(…), with a colon"]),
+        ("room.log('x')", &["room:log: write room:log(…), with a colon"]),
+        ("room.count('player')", &["room:count: write room:count(…), with a colon"]),
+        ("room.players('player')", &["room:players: write room:players(…), with a colon"]),
+        ("room.player('1')", &["write room:player(id)"]),
+        ("room.store.get('k', 'x')", &["test/main.lua:11: room.store:get: write room.store:get(key, answer)"]),
+        ("room.store.set('k', 'x')", &["write room.store:set(key, value), with a colon"]),
+        ("room.store.delete('k')", &["write room.store:delete(key), with a colon"]),
+        ("room.store:put('k', 1)", &["room.store.put does not exist; there are delete, get, set"]),
+        ("room:after(1, function() end)", &["timers are named", "function game.timers.NAME", "not a function"]),
         ("return field.nmuber", &["field.nmuber does not exist; did you mean number?"]),
     ] {
         assert_says(&run(body), parts);

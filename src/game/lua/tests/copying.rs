@@ -105,7 +105,7 @@ end
         ("text", "box 1: field x is \"far\", not a number"),
         ("none", "box 1: field x is nil, not a number"),
         ("nan", "box 1: field x is nan, not a number"),
-        ("colour", "box 1: field colour is \"blue\", not one of its choice's names"),
+        ("colour", "box 1: field colour is \"blue\", not one of red, green"),
         ("flag", "box 1: field open is 1, not true or false"),
         ("owner", "box 1: field owner is a table, not a player or nil"),
         ("turn", "box 1: field turn is inf, not an angle in radians"),

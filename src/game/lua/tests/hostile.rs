@@ -4,7 +4,11 @@ use super::*;
 use crate::game::{Budgets, GameFactory};
 
 fn settings(jit: bool) -> Settings {
-    Settings { budgets: Budgets { callback_us: 15_000, load_us: 500_000, memory_bytes: 24 << 20 }, jit }
+    Settings {
+        budgets: Budgets { callback_us: 15_000, load_us: 500_000, memory_bytes: 24 << 20 },
+        jit,
+        ..Settings::default()
+    }
 }
 
 fn room(body: &str) -> Bench {
@@ -67,6 +71,64 @@ fn every_loop_is_stopped_and_reported() {
             assert!(bench.collect().is_err_and(|error| error.is_fatal()));
         }
     }
+}
+
+/// Each within its own budget, all together they would take seconds: a tick has a budget too.
+#[test]
+fn many_timers_share_the_budget_of_their_tick() {
+    let main = module(
+        "function game.timers.work() local n = 0 for i = 1, 4e6 do n = n + i % 7 end end
+         function game.messages.go(room) for i = 1, 2000 do room:after(0.05, 'work') end end",
+    );
+    let mut settings = settings(true);
+    settings.budgets.callback_us = 60_000;
+    let factory = LuaFactory::from_sources("test", [("main.lua".to_owned(), main)], &settings).unwrap();
+    let mut bench = Bench::with(factory.create_lua().unwrap());
+    bench.join(1);
+    assert_eq!(bench.run("go"), "");
+    assert_eq!(bench.try_step(&[]), Err(GameError::Overrun("timer")));
+}
+
+/// McIlroy's adversary fixes values while a sort looks at them, as badly for it as can be. Sorted again without a
+/// comparison, such a list would keep C busy for the square of its length.
+#[test]
+fn a_sort_can_be_stopped() {
+    let main = module(
+        "local values
+         function game.messages.make()
+           local n, solid, candidate, items = 6000, 0, 0, {}
+           local gas = n + 1
+           values = {}
+           for i = 1, n do values[i], items[i] = gas, i end
+           table.sort(items, function(a, b)
+             if values[a] == gas and values[b] == gas then
+               solid = solid + 1
+               if a == candidate then values[a] = solid else values[b] = solid end
+             end
+             if values[a] == gas then candidate = a elseif values[b] == gas then candidate = b end
+             return values[a] < values[b]
+           end)
+         end
+         function game.messages.go() table.sort(values) end",
+    );
+    let sort = |budget_us: u64| {
+        let mut settings = settings(true);
+        settings.budgets.callback_us = 600_000_000;
+        let factory = LuaFactory::from_sources("test", [("main.lua".to_owned(), main.clone())], &settings).unwrap();
+        let mut bench = Bench::with(factory.create_lua().unwrap());
+        bench.join(1);
+        assert_eq!(bench.run("make"), "");
+        bench.step();
+        bench.game.set_callback_budget(budget_us);
+        let result = bench.game.message(1, "go", &Value::Nil, None, &mut bench.effects);
+        (result, bench.game.stop_overrun_us())
+    };
+    assert_eq!(sort(600_000_000).0, Ok(()));
+    let (result, overrun_us) = sort(1_000);
+    assert_eq!(result, Err(GameError::Overrun("message")));
+    println!("stopped {overrun_us} us after its budget");
+    // Whole it takes 400 ms and more.
+    assert!(overrun_us < 100_000, "{overrun_us} us");
 }
 
 #[test]
@@ -283,6 +345,8 @@ fn what_leaves_a_tick_is_capped() {
     assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Kick { .. })));
     bench.step();
     assert!(bench.state().get("why").text().unwrap().contains("in one tick"));
+    let mut bench = room("room:broadcast(('n'):rep(65))");
+    assert!(bench.run("go").contains("a message's name has at most 64 bytes"));
     let mut bench = room("local data = ('x'):rep(60000) while true do room:broadcast('x', data) end");
     assert!(bench.run("go").contains("in one tick"));
     assert_eq!(bench.messages().len(), (1 << 20) / 60_005);

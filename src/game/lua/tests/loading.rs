@@ -44,9 +44,12 @@ fn complaints_name_file_line_and_key() {
         ("return { seats = 8 }", "test/main.lua:1: seats: is { least, most }, such as { 1, 16 }, from 1 to 1000"),
         ("return { seats = { 4, 2 } }", "test/main.lua:1: seats: is { least, most }"),
         ("return { title = 5 }", "title: is a string"),
+        ("return { title = ('x'):rep(101) }", "title: is a string of at most 100 bytes"),
+        ("local game = {}", "main.lua returns nothing: end the file with `return game`"),
+        ("return 5", "main.lua returns a number, not a table: end the file with `return game`"),
         ("local g = {}\nfunction g.tik() end\nreturn g", "test/main.lua:2: tik: no such setting; did you mean tick?"),
         ("return { tick = 5 }", "tick: is a function"),
-        ("return { late = 'spectate' }", "late: only \"play\" is served by this version"),
+        ("return { late = 'spectate' }", "late: \"spectate\" needs phases"),
         ("return { messages = { chat = 5 } }", "messages.chat: is a function"),
         (
             "local game = {}\ngame.entities = {\n  box = { fields = {\n    x = 5 } } }\nreturn game",
@@ -87,6 +90,15 @@ fn complaints_name_file_line_and_key() {
         let complaint = complaint(main);
         assert!(complaint.contains(text), "{main:?}: {complaint:?} does not say {text:?}");
     }
+}
+
+/// What a developer sees in the terminal after each slip of the finger.
+#[test]
+fn an_error_comes_without_the_engine_s_own_traceback() {
+    let slip = factory("local a = {}\na.x a.x + 1\nreturn {}").err().unwrap().to_string();
+    assert_eq!(slip, "test/main.lua:2: '=' expected near 'a'");
+    let raised = factory("local function deep() error('oh') end\ndeep()\nreturn {}").err().unwrap().to_string();
+    assert_eq!(raised, "test/main.lua:1: oh");
 }
 
 #[test]

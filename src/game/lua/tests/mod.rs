@@ -1,10 +1,20 @@
 //! Tests of the Lua layer through the trait [`Game`], as a room drives it.
 
 mod api;
+mod bots;
+mod checkpoint;
 mod copying;
 mod documents;
+mod grid;
+mod handbook;
+mod helpers;
 mod hostile;
 mod loading;
+mod memory;
+
+mod phases;
+mod seen;
+mod store;
 mod tank8;
 mod warbattles;
 
@@ -12,7 +22,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{LuaFactory, LuaGame, Settings};
 use crate::{
-    game::{DocumentName, Effect, Effects, Game, GameError, LogLevel, RoomOpening, Seat},
+    game::{DocumentName, Effect, Effects, Game, GameError, LogLevel, Restored, RoomOpening, Seat, at_rate},
     protocol::{PlayerNumber, Tick, Value, world::World},
 };
 
@@ -56,7 +66,7 @@ pub(super) fn factory(main: &str) -> Result<LuaFactory, GameError> {
 }
 
 pub(super) fn seat(number: PlayerNumber) -> Seat {
-    Seat { number, name: format!("Player {number}"), kind: "player".to_owned() }
+    Seat { number, name: format!("Player {number}"), kind: "player".to_owned(), bot: false }
 }
 
 impl Bench {
@@ -71,6 +81,22 @@ impl Bench {
     /// A module whose text is `main`, opened.
     pub(super) fn new(main: &str) -> Self {
         Self::with(factory(main).unwrap().create_lua().unwrap())
+    }
+
+    /// A fresh VM that goes on from a checkpoint.
+    pub(super) fn restored(main: &str, checkpoint: &Value, why: Restored) -> Self {
+        let game = factory(main).unwrap().create_lua().unwrap();
+        let (world, rate) = (World::empty(&game.info().schema), game.info().schema.tick_rate);
+        let saved_at = checkpoint.get("rate").u32().unwrap_or(rate);
+        let tick = at_rate(checkpoint.get("tick").u32().unwrap(), saved_at, rate);
+        let mut bench = Self { game, tick, world, effects: Vec::new(), documents: BTreeMap::new() };
+        let opening = RoomOpening { name: "Bench".to_owned(), seed: 99 };
+        bench.game.restore(&opening, checkpoint, why, &mut bench.effects).unwrap();
+        bench
+    }
+
+    pub(super) fn checkpoint(&mut self) -> Value {
+        self.game.checkpoint(&mut self.effects).unwrap()
     }
 
     pub(super) fn join(&mut self, number: PlayerNumber) -> &mut Self {
@@ -89,7 +115,7 @@ impl Bench {
         self.tick += 1;
         self.game.begin(self.tick, &mut self.effects)?;
         for (player, input) in inputs {
-            self.game.input(*player, input, &mut self.effects)?;
+            self.game.input(*player, input, f64::from(self.tick), &mut self.effects)?;
         }
         self.game.tick(&mut self.effects)?;
         self.collect()

@@ -173,7 +173,7 @@ fn microseconds_a_tick() {
                 // 32 of 240 tank-ticks fire: with a life of 30 ticks about 32 bullets are in the air.
                 let fire = f64::from(u8::from((tick * 8 + n) % 15 < 2));
                 let angle = f64::from(tick) * 0.05 + f64::from(n);
-                bench.game.input(n, &[angle, fire, angle.cos(), angle.sin()], &mut bench.effects).unwrap();
+                bench.game.input(n, &[angle, fire, angle.cos(), angle.sin()], 0.0, &mut bench.effects).unwrap();
             }
             let steered = std::time::Instant::now();
             bench.game.tick(&mut bench.effects).unwrap();
@@ -200,4 +200,24 @@ fn microseconds_a_tick() {
     println!("{bullets} bullets: best {:.1} µs, mean {mean:.1} µs a tick", sum(best));
     println!("best: begin {begin:.1}, inputs {inputs:.1}, tick {tick:.1}, collect {collect:.1}");
     println!("{} kB in the VM", bench.game.memory_bytes() / 1024);
+}
+
+/// `cargo test --release --lib kilobytes -- --ignored --nocapture`
+#[test]
+#[ignore = "measures, and checks nothing"]
+#[allow(clippy::disallowed_methods, reason = "a measurement")]
+fn kilobytes_and_microseconds_a_room() {
+    for module in ["tank8", "warbattles", "sample"] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("modules").join(module);
+        let factory = LuaFactory::from_folder(&folder, &patient()).unwrap();
+        let mut took: Vec<_> = (0..50)
+            .map(|_| {
+                let began = std::time::Instant::now();
+                let game = factory.create_lua().unwrap();
+                (began.elapsed().as_micros(), game.memory_bytes() / 1024)
+            })
+            .collect();
+        took.sort_unstable();
+        println!("{module}: opened in {} us, {} kB", took[25].0, took[25].1);
+    }
 }

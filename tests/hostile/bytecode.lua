@@ -1,0 +1,4 @@
+-- Bytecode behind a comment.
+-- expect: refused at load
+
+LJ

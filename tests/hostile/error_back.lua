@@ -1,0 +1,4 @@
+-- Fails in back.
+-- expect: error
+
+return { back = function() error "back" end }

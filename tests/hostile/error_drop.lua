@@ -1,0 +1,4 @@
+-- Fails in drop.
+-- expect: error
+
+return { drop = function() error "drop" end }

@@ -1,0 +1,4 @@
+-- Fails in join.
+-- expect: error
+
+return { join = function() error "join" end }

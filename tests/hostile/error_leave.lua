@@ -1,0 +1,4 @@
+-- Fails in leave.
+-- expect: error
+
+return { leave = function() error "leave" end }

@@ -1,0 +1,4 @@
+-- Fails in open.
+-- expect: error
+
+return { open = function() error "open" end }

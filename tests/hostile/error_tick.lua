@@ -1,0 +1,4 @@
+-- Fails at every tick.
+-- expect: error
+
+return { tick = function() local nothing return nothing.field end }

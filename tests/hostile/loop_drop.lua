@@ -1,0 +1,4 @@
+-- A loop in drop.
+-- expect: overrun
+
+return { drop = function() while true do end end }

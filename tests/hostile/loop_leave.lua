@@ -1,0 +1,4 @@
+-- A loop in leave.
+-- expect: overrun
+
+return { leave = function() while true do end end }

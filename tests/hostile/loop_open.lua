@@ -1,0 +1,4 @@
+-- A loop in open.
+-- expect: overrun
+
+return { open = function() while true do end end }

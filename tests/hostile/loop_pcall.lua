@@ -1,0 +1,4 @@
+-- Swallows the stop, again and again.
+-- expect: overrun
+
+return { tick = function() while true do pcall(function() while true do end end) end end }

@@ -1,0 +1,4 @@
+-- Errors in a loop, each caught.
+-- expect: overrun
+
+return { tick = function() while true do pcall(error) end end }

@@ -1,0 +1,5 @@
+-- Swallows "not enough memory" and goes on.
+-- expect: memory or overrun
+
+local kept = {}
+return { tick = function() pcall(function() for i = 1, 4 do kept[#kept + 1] = ("x"):rep(5e5) .. #kept .. i end end) end }

@@ -1,0 +1,4 @@
+-- Returns no table.
+-- expect: refused at load
+
+return 5

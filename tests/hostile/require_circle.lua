@@ -1,0 +1,4 @@
+-- Requires itself.
+-- expect: refused at load
+
+return require "main"

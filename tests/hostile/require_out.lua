@@ -1,0 +1,4 @@
+-- Requires what lies outside its folder.
+-- expect: refused at load
+
+return require "../../secret"

@@ -1,0 +1,4 @@
+-- No Lua at all.
+-- expect: refused at load
+
+return { tick = function( end
