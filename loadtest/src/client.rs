@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use airboat::protocol::{
-    CloseReason, CodecError, Micros, PROTOCOL_MAX, Tick, hash, input,
+    CloseReason, CodecError, Micros, PROTOCOL_MAX, Tick, Value, hash, input,
     message::{ClientFrame, Hello, JoinRequest, Joined, ServerFrame},
     mirror::{Applied, Mirror},
 };
@@ -58,7 +58,7 @@ pub enum Fault {
 pub struct Hashes {
     pub worlds: u64,
     pub documents: u64,
-    /// World hashes whose snapshot was never held: lost or skipped on the way.
+    /// World hashes whose snapshot was never held, lost or skipped on the way, or was partial.
     pub uncompared: u64,
 }
 
@@ -72,6 +72,8 @@ pub struct Sent {
 #[derive(Debug)]
 pub struct Client {
     hello: Hello,
+    /// Snapshots are believed, not decoded.
+    credulous: bool,
     room: Option<Room>,
     faults: Vec<Fault>,
     hashes: Hashes,
@@ -90,6 +92,8 @@ struct Room {
     answer_at: Micros,
     unacked: u32,
     next_ping: Micros,
+    /// The last message sent.
+    message: u32,
     token: u32,
     pings: VecDeque<(u32, Micros)>,
     own_hashes: VecDeque<(Tick, u32)>,
@@ -113,7 +117,15 @@ impl Client {
             debug_hash: true,
             ..Hello::default()
         };
-        Self { hello, room: None, faults: Vec::new(), hashes: Hashes::default() }
+        Self { hello, credulous: false, room: None, faults: Vec::new(), hashes: Hashes::default() }
+    }
+
+    /// One that only makes load: it believes what it is told and asks for no hashes.
+    #[must_use]
+    pub fn credulous(mut self) -> Self {
+        self.credulous = true;
+        self.hello.debug_hash = false;
+        self
     }
 
     /// The first frame of a connection.
@@ -177,9 +189,13 @@ impl Client {
 
     fn snapshot(&mut self, frame: &[u8]) -> Result<Happened, Fault> {
         let room = self.room.as_mut().ok_or(Fault::Early)?;
-        let Applied::Newest(tick) = room.mirror.apply(frame)? else { return Ok(Happened::Nothing) };
+        let applied = if self.credulous { room.mirror.believe(frame)? } else { room.mirror.apply(frame)? };
+        let Applied::Newest(tick) = applied else { return Ok(Happened::Nothing) };
         room.unacked += 1;
-        if tick.is_multiple_of(HASH_EVERY) {
+        if self.credulous {
+            return Ok(Happened::Snapshot(tick));
+        }
+        if tick.is_multiple_of(HASH_EVERY) && !room.mirror.is_partial() {
             push_bounded(&mut room.own_hashes, (tick, hash::world(room.mirror.world())));
         }
         while let Some((awaited, theirs)) = room.awaited_hashes.front().copied().filter(|(of, _)| *of <= tick) {
@@ -213,6 +229,14 @@ impl Client {
             room.sent.inputs.iter().rev().take(input::INPUTS_PER_FRAME).map(|sent| sent.steps.as_slice()).collect();
         let tick = room.mirror.tick();
         Some(input::encode(room.mirror.epoch, tick, tick.wrapping_mul(8), room.sent.newest, &newest_first))
+    }
+
+    /// A message to the room. Whoever must not lose one over a resume keeps it: see `player`.
+    pub fn message(&mut self, name: &str, data: Value) -> Option<Bytes> {
+        let room = self.room.as_mut()?;
+        room.message += 1;
+        let (epoch, number) = (room.mirror.epoch, room.message);
+        Some(ClientFrame::Message { epoch, number, call: None, name: name.to_owned(), data }.encode())
     }
 
     /// Frames that are due by themselves: a ping, an answer to numbered frames, a bare acknowledgement.
@@ -269,6 +293,11 @@ impl Client {
         self.room.as_ref()?.sent.get(number)
     }
 
+    /// Number of the last input made; 0 outside a room.
+    pub fn newest_input(&self) -> u32 {
+        self.room.as_ref().map_or(0, |room| room.sent.newest)
+    }
+
     pub const fn hashes(&self) -> Hashes {
         self.hashes
     }
@@ -290,6 +319,7 @@ impl Room {
             answer_at: 0,
             unacked: 0,
             next_ping: now,
+            message: 0,
             token: 0,
             pings: VecDeque::new(),
             own_hashes: VecDeque::new(),
@@ -322,7 +352,7 @@ impl Room {
 
     fn world_hash(&self, tick: Tick) -> Option<u32> {
         let kept = self.own_hashes.iter().find(|(t, _)| *t == tick).map(|(_, hash)| *hash);
-        kept.or_else(|| self.mirror.world_at(tick).map(hash::world))
+        kept.or_else(|| self.mirror.whole_at(tick).map(hash::world))
     }
 }
 

@@ -1,15 +1,32 @@
 //! `airboat-loadtest`: see `--help`. Exits with 1 when anything was wrong, with 2 when it could not run at all.
 
+use std::fs::File;
+use std::path::Path;
 use std::process::ExitCode;
 
-use airboat_loadtest::{Failure, args::Args, process, report::Report, run};
+use airboat_loadtest::{
+    Failure,
+    args::{Args, Command, FloorArgs},
+    floor, idle, page, process,
+    report::Report,
+    run,
+};
 use clap::Parser;
 
 #[expect(clippy::print_stderr, reason = "a command line tool says here why it failed")]
 fn main() -> ExitCode {
-    match load(&Args::parse()) {
-        Ok(report) if report.errors == 0 => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+    let args = Args::parse();
+    let right = match &args.command {
+        None => load(&args),
+        Some(Command::Floor(floor)) => bottom(floor),
+        Some(Command::Idle(idle)) => runtime().map_err(Into::into).and_then(|runtime| {
+            print(&runtime.block_on(idle::measure(idle))?.json());
+            Ok(true)
+        }),
+    };
+    match right {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
             eprintln!("airboat-loadtest: {failure}");
             ExitCode::from(2)
@@ -17,14 +34,56 @@ fn main() -> ExitCode {
     }
 }
 
-fn load(args: &Args) -> Result<Report, Failure> {
+fn load(args: &Args) -> Result<bool, Failure> {
     args.check()?;
-    let report = runtime()?.block_on(run::run(args))?;
-    show(&report);
-    if let Some(path) = &args.json {
-        std::fs::write(path, report.json() + "\n").map_err(|error| format!("{}: {error}", path.display()))?;
+    for path in args.json.iter().chain(&args.report) {
+        be_writable(path)?;
     }
-    Ok(report)
+    let mut report = runtime()?.block_on(run::run(args))?;
+    if let Some(pid) = args.pid.filter(|_| args.floor && report.errors == 0) {
+        let like = floor::like(args.transport, args.bots(), report.rate(), report.frame_bytes(), pid);
+        report.compare(runtime()?.block_on(floor::measure(&like))?);
+    }
+    show(&report);
+    let write =
+        |path: &Path, text: String| std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()));
+    if let Some(path) = &args.json {
+        write(path, report.json() + "\n")?;
+    }
+    if let Some(path) = &args.report {
+        write(path, page::render(&report))?;
+    }
+    Ok(report.errors == 0)
+}
+
+/// A run is long; what it cannot be kept in is said before it.
+fn be_writable(path: &Path) -> Result<(), Failure> {
+    let is_new = !path.exists();
+    let opened = File::options().append(true).create(true).open(path);
+    opened.map_err(|error| format!("{}: {error}", path.display()))?;
+    if is_new {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+fn bottom(args: &FloorArgs) -> Result<bool, Failure> {
+    args.check()?;
+    if args.serve {
+        if !args.server_cores.is_empty() {
+            process::stay_on(&args.server_cores)?;
+        }
+        return runtime()?.block_on(floor::serve(args)).map(|()| true);
+    }
+    let floor = runtime()?.block_on(floor::measure(args))?;
+    print(&floor.table());
+    print(&floor.json());
+    Ok(floor.holds(args.rate))
+}
+
+#[expect(clippy::print_stdout, reason = "printing is what the tool is for")]
+fn print(text: &str) {
+    println!("{text}");
 }
 
 /// The table and the JSON on standard output, what went wrong on standard error.

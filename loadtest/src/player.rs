@@ -121,7 +121,7 @@ impl Player {
                 self.messages_lost += joined.messages_lost;
                 self.epoch = joined.epoch;
                 self.received = 0;
-                self.renumber(if again { joined.applied } else { 0 });
+                self.renumber(joined.applied);
                 self.resend(0, out);
             }
             Ok(ServerFrame::Resumed { received, .. }) => {

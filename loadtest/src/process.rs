@@ -25,6 +25,32 @@ pub fn rss_mb(pid: u32) -> Option<f64> {
     Some(kibibytes * 1024.0 / 1e6)
 }
 
+/// The cores a process may run on; empty where that cannot be told.
+#[cfg(target_os = "linux")]
+pub fn cores_of(pid: u32) -> Vec<usize> {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    let Ok(set) = rustix::thread::sched_getaffinity(pid) else { return Vec::new() };
+    (0..rustix::thread::CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()
+}
+
+/// From now on this process runs on these cores alone. Call it while it has one thread.
+#[cfg(target_os = "linux")]
+pub fn stay_on(cores: &[usize]) -> std::io::Result<()> {
+    let mut set = rustix::thread::CpuSet::new();
+    cores.iter().filter(|core| **core < rustix::thread::CpuSet::MAX_CPU).for_each(|core| set.set(*core));
+    Ok(rustix::thread::sched_setaffinity(None, &set)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn cores_of(_: u32) -> Vec<usize> {
+    Vec::new()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn stay_on(_: &[usize]) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
 fn path(pid: Option<u32>, file: &str) -> String {
     pid.map_or_else(|| format!("/proc/self/{file}"), |pid| format!("/proc/{pid}/{file}"))
 }

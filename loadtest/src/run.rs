@@ -18,10 +18,12 @@ use tokio::{
 
 use crate::{
     Failure,
+    alarm::Alarms,
     args::Args,
     bot::{self, Role},
-    process,
-    report::{Load, Report},
+    driver::Played,
+    process, relay,
+    report::{Load, Moment, Report},
     stats::{Stats, Window},
     transport::Target,
 };
@@ -32,8 +34,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What all bots of a run share.
 pub struct Run {
-    started: Instant,
+    pub alarms: Alarms,
     pub target: Target,
+    /// Whether inputs follow what the room says of their slack.
+    pub paced: bool,
     window: OnceLock<Window>,
     joins: Semaphore,
     joined: AtomicUsize,
@@ -44,10 +48,11 @@ pub struct Run {
 }
 
 impl Run {
-    fn new(target: Target) -> Self {
+    fn new(target: Target, alarms: Alarms, paced: bool) -> Self {
         Self {
-            started: Instant::now(),
+            alarms,
             target,
+            paced,
             window: OnceLock::new(),
             joins: Semaphore::new(JOINING),
             joined: AtomicUsize::new(0),
@@ -58,11 +63,7 @@ impl Run {
     }
 
     pub fn now(&self) -> Micros {
-        self.started.elapsed().as_micros() as Micros
-    }
-
-    pub fn instant(&self, at: Micros) -> tokio::time::Instant {
-        (self.started + Duration::from_micros(at)).into()
+        self.alarms.now()
     }
 
     /// The next moment that lies `phase` into a period counted from the start of the run.
@@ -78,6 +79,12 @@ impl Run {
     /// Whether figures of this moment count.
     pub fn counts(&self, now: Micros) -> bool {
         self.window().is_some_and(|window| window.holds(now))
+    }
+
+    /// The second of the window that this moment is in, if figures of it count.
+    pub fn second(&self, now: Micros) -> Option<usize> {
+        let window = self.window().filter(|window| window.holds(now))?;
+        Some(((now - window.start) / 1_000_000) as usize)
     }
 
     pub async fn turn_to_join(&self) -> Option<SemaphorePermit<'_>> {
@@ -103,8 +110,14 @@ pub async fn run(args: &Args) -> Result<Report, Failure> {
     if let Some(pid) = args.pid {
         process::cpu_seconds(Some(pid)).ok_or_else(|| format!("cannot read /proc/{pid}"))?;
     }
-    let run = Arc::new(Run::new(Target::find(&args.url, args.transport).await?));
-    let mut bots = start(args, &run);
+    let game = Arc::new(Played::load(args)?);
+    let alarms = Alarms::new(Instant::now())?;
+    let mut target = Target::find(&args.url, args.transport).await?;
+    if let Some(conditions) = args.conditions() {
+        target.move_to(relay::start(args.transport, target.address, conditions, &alarms).await?);
+    }
+    let run = Arc::new(Run::new(target, alarms, args.is_paced()));
+    let mut bots = start(args, &run, &game);
     let watched = tokio::select! {
         watched = watch_over(args, &run) => watched,
         _ = tokio::signal::ctrl_c() => None,
@@ -127,15 +140,18 @@ pub async fn run(args: &Args) -> Result<Report, Failure> {
     Ok(Report::new(args, &stats, &load))
 }
 
-fn start(args: &Args, run: &Arc<Run>) -> JoinSet<Stats> {
+fn start(args: &Args, run: &Arc<Run>, game: &Arc<Played>) -> JoinSet<Stats> {
     let id = RandomState::new().build_hasher().finish() as u32;
     let mut bots = JoinSet::new();
     for index in 0..args.bots() {
+        let room = index % args.rooms as usize;
         let role = Role {
             index,
             module: args.module.clone(),
-            room: format!("load-{id:08x}-{}", index % args.rooms as usize),
+            game: Arc::clone(game),
+            room: format!("load-{id:08x}-{room}"),
             phase: index as f64 / args.bots() as f64,
+            checks: args.checked.is_none_or(|checked| room < checked as usize),
         };
         let run = Arc::clone(run);
         bots.spawn(async move { bot::play(&run, role).await });
@@ -174,28 +190,32 @@ async fn measure(args: &Args, run: &Run, window: Window, bar: &ProgressBar) -> L
     let before = Used::now(args);
     bar.set_style(style("measuring {bar:40} {msg}"));
     bar.set_length(window.end - window.start);
-    let rss_mb_peak = show_until(args, run, window.end, bar).await;
+    let timeline = show_until(args, run, window.end, bar).await;
     let after = Used::now(args);
     let difference = |after: Option<f64>, before: Option<f64>| Some(after? - before?);
     Load {
         wall_s: (after.at - before.at).as_secs_f64(),
         own_cpu_s: difference(after.own_cpu_s, before.own_cpu_s),
         server_cpu_s: difference(after.server_cpu_s, before.server_cpu_s),
-        server_rss_mb_peak: rss_mb_peak,
+        server: timeline,
     }
 }
 
-/// Moves the bar until `end`; the highest memory of the server meanwhile.
-async fn show_until(args: &Args, run: &Run, end: Micros, bar: &ProgressBar) -> Option<f64> {
-    let mut peak: Option<f64> = None;
+/// Moves the bar until `end`, and looks at the server meanwhile.
+async fn show_until(args: &Args, run: &Run, end: Micros, bar: &ProgressBar) -> Vec<Moment> {
+    let mut timeline = Vec::new();
+    let begun = run.now();
     loop {
-        let left = end.saturating_sub(run.now());
+        let now = run.now();
+        let left = end.saturating_sub(now);
         bar.set_position(bar.length().unwrap_or(0).saturating_sub(left));
         bar.set_message(format!("{:.0} s left", left as f64 / 1e6));
-        let rss = args.pid.and_then(process::rss_mb);
-        peak = rss.map_or(peak, |rss| Some(peak.map_or(rss, |peak| peak.max(rss))));
+        let look = |pid| {
+            Some(Moment { at_us: now - begun, cpu_s: process::cpu_seconds(Some(pid))?, rss_mb: process::rss_mb(pid)? })
+        };
+        timeline.extend(args.pid.and_then(look));
         if left == 0 {
-            return peak;
+            return timeline;
         }
         tokio::time::sleep(LOOK_EVERY.min(Duration::from_micros(left))).await;
     }

@@ -35,6 +35,15 @@ impl Durations {
     pub fn percentile_ms(&self, percentile: f64) -> Option<f64> {
         (!self.0.is_empty()).then(|| self.0.value_at_percentile(percentile) as f64 / 1e3)
     }
+
+    /// Shares of the samples in `bins` equal parts from 0 to `most_ms`; what is above is in none.
+    pub fn shares(&self, most_ms: f64, bins: usize) -> Vec<f64> {
+        let edge = |bin: usize| (most_ms * 1e3 * bin as f64 / bins as f64) as u64;
+        let all = self.0.len().max(1) as f64;
+        (0..bins)
+            .map(|bin| self.0.count_between(edge(bin) + 1, edge(bin + 1).max(edge(bin) + 1)) as f64 / all)
+            .collect()
+    }
 }
 
 /// The time in which figures count, known once everyone has joined.
@@ -57,8 +66,17 @@ pub struct Stats {
     pub state_age: Durations,
     /// How late inputs went out, by the bot's own fault.
     pub lateness: Durations,
+    /// How early inputs came to their tick, by the server's word; those too late as nothing, and counted.
+    pub slack: Durations,
+    pub late: u64,
+    /// Ticks that had no input of ours.
+    pub substituted: u64,
     pub rx_bytes: u64,
+    pub inputs_sent: u64,
+    pub input_bytes: u64,
     pub snapshots: u64,
+    /// Snapshots in each second of the window.
+    pub by_second: Vec<u64>,
     pub inputs_applied: u64,
     /// Time inside the window during which the bot was in its room.
     pub played_us: u64,
@@ -74,6 +92,16 @@ impl Stats {
         self.keep(sentence);
     }
 
+    pub fn snapshot(&mut self, second: usize) {
+        self.snapshots += 1;
+        self.in_second(second, 1);
+    }
+
+    fn in_second(&mut self, second: usize, snapshots: u64) {
+        self.by_second.resize(self.by_second.len().max(second + 1), 0);
+        self.by_second[second] += snapshots;
+    }
+
     fn keep(&mut self, sentence: String) {
         if self.complaints.len() < COMPLAINTS {
             self.complaints.push(sentence);
@@ -84,7 +112,13 @@ impl Stats {
         self.latency.add(&other.latency);
         self.state_age.add(&other.state_age);
         self.lateness.add(&other.lateness);
+        self.slack.add(&other.slack);
+        self.late += other.late;
+        self.substituted += other.substituted;
         self.rx_bytes += other.rx_bytes;
+        self.inputs_sent += other.inputs_sent;
+        self.input_bytes += other.input_bytes;
+        other.by_second.iter().enumerate().for_each(|(second, snapshots)| self.in_second(second, *snapshots));
         self.snapshots += other.snapshots;
         self.inputs_applied += other.inputs_applied;
         self.played_us += other.played_us;

@@ -15,6 +15,9 @@ use bytes::Bytes;
 
 pub use target::Target;
 
+/// Buffers and timeouts of QUIC connections, either end.
+pub use quic::transport as quic_transport;
+
 use crate::{Failure, args::Transport};
 
 /// A whole frame, and how many bytes of application payload carried it: a length prefix counts, headers do not.

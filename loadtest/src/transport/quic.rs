@@ -84,7 +84,7 @@ fn config(target: &Target) -> Result<ClientConfig, Failure> {
     Ok(config)
 }
 
-pub(super) fn transport() -> Result<TransportConfig, Failure> {
+pub fn transport() -> Result<TransportConfig, Failure> {
     let mut transport = TransportConfig::default();
     transport.datagram_send_buffer_size(DATAGRAM_SEND_BUFFER);
     transport.datagram_receive_buffer_size(Some(DATAGRAM_RECEIVE_BUFFER));

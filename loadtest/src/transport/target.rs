@@ -41,6 +41,13 @@ impl Target {
         Ok(target)
     }
 
+    /// The same server by way of `address`, as a relay has one.
+    pub fn move_to(&mut self, address: SocketAddr) {
+        self.address = address;
+        self.authority = address.to_string();
+        self.host = address.ip().to_string();
+    }
+
     /// The address to bind a socket of the server's family to.
     pub const fn unspecified(&self) -> IpAddr {
         match self.address {
