@@ -12,7 +12,7 @@ export async function buildDemosInto(folder) {
   mkdirSync(folder, { recursive: true });
   await build({
     absWorkingDir: root,
-    entryPoints: ["demos/src/front.ts", "demos/src/play.ts", "demos/styles/site.css"],
+    entryPoints: [...["front", "play", "any", "sample"].map((page) => `demos/src/${page}.ts`), "demos/styles/site.css"],
     entryNames: "[name]",
     outdir: folder,
     bundle: true,

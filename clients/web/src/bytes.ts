@@ -137,12 +137,12 @@ export class Writer {
 /** Widens the low 16 bits of a tick or a number to the full one nearest `near`. */
 export const widen = (low: number, near: number): number => (near + (((low - near) << 16) >> 16)) >>> 0;
 
+/** The largest frame believed; a longer one means that we have lost our place in the stream. */
+const FRAME_MAX = 1 << 24;
+
 /** Whole frames with their u32 length before them, out of chunks cut anywhere. */
 export class Frames {
   private _kept = new Uint8Array(0);
-
-  /** The largest frame believed; a longer one means that we have lost our place in the stream. */
-  constructor(private readonly _max = 1 << 24) {}
 
   push(chunk: Uint8Array, each: (frame: Uint8Array) => void): void {
     let bytes = chunk;
@@ -151,15 +151,16 @@ export class Frames {
       bytes.set(this._kept);
       bytes.set(chunk, this._kept.length);
     }
-    let at = 0;
-    while (bytes.length - at >= 4) {
-      const length = (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
-      if (length > this._max) throw new CodecError("count");
-      if (bytes.length - at - 4 < length) break;
-      each(bytes.subarray(at + 4, at + 4 + length));
-      at += 4 + length;
+    const reader = new Reader(bytes);
+    let whole = 0;
+    while (reader.left >= 4) {
+      const length = reader.u32();
+      if (length > FRAME_MAX) throw new CodecError("count");
+      if (reader.left < length) break;
+      each(reader.take(length));
+      whole = reader.pos;
     }
-    this._kept = bytes.slice(at);
+    this._kept = bytes.slice(whole);
   }
 }
 

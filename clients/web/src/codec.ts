@@ -3,7 +3,7 @@
 // The encoder is canonical (keys in ascending order, shortest forms), because hashes are taken of its bytes.
 
 import { Reader, Writer } from "./bytes.js";
-import { CodecError } from "./errors.js";
+import { CodecError, mistake } from "./errors.js";
 
 /** Names an entity in a message or a document; `room.entity(ref)` finds it. */
 export class EntityRef {
@@ -69,7 +69,7 @@ function reference(out: Writer, kind: number, id: number): void {
 
 /** Throws a TypeError on what no value can carry (functions, cycles): a mistake of the program, not of the network. */
 function write(out: Writer, value: unknown, depth: number): void {
-  if (depth === 0) throw new TypeError("airboat: a value nested deeper than 16, or within itself");
+  if (depth === 0) mistake("nested deeper than 16");
   if (value == null) out.u8(0xc0);
   else if (typeof value === "number") writeNumber(out, value);
   else if (typeof value === "string") writeText(out, value);
@@ -90,7 +90,7 @@ function write(out: Writer, value: unknown, depth: number): void {
       writeText(out, key);
       write(out, map[key], depth - 1);
     }
-  } else throw new TypeError(`airboat: a ${typeof value} cannot be sent`);
+  } else mistake(`a ${typeof value} cannot be sent`);
 }
 
 /** The canonical MessagePack of a value. */

@@ -93,6 +93,8 @@ export class Rows {
 /** All entities at one tick, in the schema's order of classes. */
 export class World {
   tick = 0;
+  /** Lacks some of what the room has: it did not fit into a datagram. Not to be compared with hashes. */
+  partial = false;
   readonly classes: Rows[];
 
   constructor(schema: Schema) {
@@ -115,9 +117,12 @@ export class DeltaDecoder {
   private readonly _low: Int32Array[];
   private readonly _high: Int32Array[];
   private readonly _gone: number[] = [];
+  /** What the blocks of each class have taken so far. */
+  readonly bytes: number[];
 
   constructor(private readonly _schema: Schema) {
     this._added = _schema.classes.map((c) => new Rows(c.width));
+    this.bytes = _schema.classes.map(() => 0);
     const bounds = (free: number, of: "low" | "high") =>
       _schema.classes.map((c) => Int32Array.from({ length: c.width }, (_, i) => c.fields[i - 1]?.[of] ?? free));
     this._low = bounds(-WIDEST - 1, "low");
@@ -129,12 +134,14 @@ export class DeltaDecoder {
     for (const c of this._schema.classes) if (c.linear) this._expire(world.classes[c.index]!, tick);
     let lowest = 0;
     while (reader.left > 0) {
+      const from = reader.pos;
       const head = reader.u8();
       const index = head >> 3;
       const of = this._schema.classes[index];
       if (!of || index < lowest) throw new CodecError("range");
       lowest = index + 1;
       this._block(reader, head & 7, of, world.classes[index]!, tick);
+      this.bytes[index]! += reader.pos - from;
     }
     world.tick = tick;
   }

@@ -2,13 +2,9 @@
 
 import { put } from "./codec.js";
 import { CodecError } from "./errors.js";
-import { list, type Table } from "./frames.js";
+import { isTable, list, table, type Table } from "./frames.js";
 
 export type Key = string | number;
-
-/** A plain object, not a list, bytes or a reference. */
-const isTable = (value: unknown): value is Table =>
-  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
 /** What becomes of `old` when `value` takes its place: tables and lists stay the same object and are filled anew. */
 function settle(old: unknown, value: unknown): unknown {
@@ -37,10 +33,9 @@ function index(items: unknown[], key: Key): number {
 
 function descend(at: unknown, key: Key): unknown {
   if (Array.isArray(at)) return at[index(at, key)];
-  if (!isTable(at)) throw new CodecError("shape");
-  const name = String(key);
-  let next = own(at, name);
-  if (next == null) put(at, name, (next = {}));
+  const [map, name] = [table(at), String(key)];
+  let next = own(map, name);
+  if (next == null) put(map, name, (next = {}));
   return next;
 }
 
@@ -48,8 +43,7 @@ function assign(at: unknown, key: Key, value: unknown): void {
   if (Array.isArray(at)) {
     const i = index(at, key);
     at[i] = settle(at[i], value);
-  } else if (isTable(at)) put(at, String(key), settle(own(at, String(key)), value));
-  else throw new CodecError("shape");
+  } else put(table(at), String(key), settle(own(table(at), String(key)), value));
 }
 
 function remove(at: unknown, key: Key): void {
@@ -57,13 +51,12 @@ function remove(at: unknown, key: Key): void {
     // A list shrinks from its end only.
     if (at.length === 0 || index(at, key) !== at.length - 1) throw new CodecError("range");
     at.pop();
-  } else if (isTable(at)) delete at[String(key)];
-  else throw new CodecError("shape");
+  } else delete table(at)[String(key)];
 }
 
 /** The keys of a list count from 1, so that a document that is a list can live in an object. */
-const asTable = (value: unknown): unknown =>
-  Array.isArray(value) ? Object.fromEntries(value.map((item, i) => [i + 1, item])) : (value ?? {});
+const asTable = (value: unknown): Table =>
+  table(Array.isArray(value) ? Object.fromEntries(value.map((item, i) => [i + 1, item])) : (value ?? {}));
 
 type Watcher = { path: Key[]; fn: (value: unknown) => void };
 
@@ -96,12 +89,7 @@ export class Documents {
 
   private _carryOut(root: Table, path: Key[], parts: unknown[]): void {
     const last = path[path.length - 1];
-    if (last === undefined) {
-      const whole = asTable(parts[1]);
-      if (!isTable(whole)) throw new CodecError("shape");
-      settle(root, whole);
-      return;
-    }
+    if (last === undefined) return void settle(root, asTable(parts[1]));
     let at: unknown = root;
     for (const key of path.slice(0, -1)) at = descend(at, key);
     if (parts.length > 1) assign(at, last, parts[1]);

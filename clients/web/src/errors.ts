@@ -25,24 +25,20 @@ export const LEFT = 50;
 export const RESUME_REFUSED = 57;
 export const BAD_DEVICE = 63;
 export const EXPIRED = 64;
+export const UNKNOWN_MESSAGE = 65;
 
 /** The words from some number on, one after the other. */
-const WORDS: readonly (readonly [number, string])[] = [
-  [1, "restarting moved slow_consumer idle_link internal room_failed busy rate_limited no_hello hidden"],
-  [
-    50,
+const WORDS: Readonly<Record<number, string>> = {
+  1: "restarting moved slow_consumer idle_link internal room_failed busy rate_limited no_hello hidden",
+  [LEFT]:
     "left kicked banned bad_frame wrong_password version room_closed resume_refused room_full unknown_module refused " +
-      "bad_name replaced bad_device expired unknown_message too_large",
-  ],
-  [UNREACHABLE, "unreachable timeout closed lost failed"],
-];
+    "bad_name replaced bad_device expired unknown_message too_large",
+  [UNREACHABLE]: "unreachable timeout closed lost failed",
+};
 
 function word(code: number): string {
-  for (const [first, words] of WORDS) {
-    const found = words.split(" ")[code - first];
-    if (found) return found;
-  }
-  return "unknown";
+  const first = code < LEFT ? 1 : code < UNREACHABLE ? LEFT : UNREACHABLE;
+  return WORDS[first]!.split(" ")[code - first] ?? "unknown";
 }
 
 /** Whether a link that ended with this code is worth another try. */
@@ -50,8 +46,13 @@ export const comesBack = (code: number): boolean => code < 50;
 
 export function failure(code: number, message?: string): AirboatError {
   const reason = word(code);
-  const retry = comesBack(code) || code === UNREACHABLE || code === TIMEOUT || code === LOST;
+  const retry = comesBack(code) || [UNREACHABLE, TIMEOUT, LOST].includes(code);
   return { code, reason, message: message || reason.replace(/_/g, " "), retry };
+}
+
+/** For what is wrong with the program, not with the network. */
+export function mistake(text: string): never {
+  throw new TypeError(`airboat: ${text}`);
 }
 
 export type CodecReason = "truncated" | "range" | "marker" | "count" | "depth" | "shape" | "text" | "trailing" | "baseline";

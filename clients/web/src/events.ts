@@ -18,14 +18,12 @@ export class Listeners {
 
   /** Returns the way to take it back. */
   add(event: string, fn: Listener): () => void {
-    let set = this._map.get(event);
-    if (!set) this._map.set(event, (set = new Set()));
-    set.add(fn);
+    const set = this._map.get(event) ?? new Set();
+    this._map.set(event, set.add(fn));
     return () => void set.delete(fn);
   }
 
   tell(event: string, ...args: unknown[]): void {
-    const set = this._map.get(event);
-    if (set) for (const fn of [...set]) guarded(fn, ...args);
+    for (const fn of [...(this._map.get(event) ?? [])]) guarded(fn, ...args);
   }
 }

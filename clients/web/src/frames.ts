@@ -124,9 +124,13 @@ export function list(value: unknown): unknown[] {
 
 export type Table = Record<string, unknown>;
 
+/** A plain object, not a list, bytes or a reference. */
+export const isTable = (value: unknown): value is Table =>
+  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+
 export function table(value: unknown): Table {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new CodecError("shape");
-  return value as Table;
+  if (!isTable(value)) throw new CodecError("shape");
+  return value;
 }
 
 export function bytes(value: unknown): Uint8Array {

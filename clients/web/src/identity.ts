@@ -18,8 +18,7 @@ const PATIENCE_MS = 150;
 /** Seats held by this page: two clients of one page are two players. */
 const mine = new Set<string>();
 
-const random = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
+const random = (): string => Math.random().toString(36).slice(2);
 
 /** What the browser has; storage may be blocked, and then asking for it throws. */
 export function surroundings(): Surroundings {
@@ -54,11 +53,11 @@ export class Shelf {
     return this._memory.get(key) as T | undefined;
   }
 
-  write(key: string, value: unknown): void {
+  write(key: string, value?: object): void {
     this._memory.set(key, value);
     try {
-      if (value === undefined) this._place?.removeItem(key);
-      else this._place?.setItem(key, JSON.stringify(value));
+      if (value) this._place?.setItem(key, JSON.stringify(value));
+      else this._place?.removeItem(key);
     } catch {
       // It is in memory.
     }
@@ -147,8 +146,8 @@ export class Identity {
         resolve(true);
       }, PATIENCE_MS);
       channel.onmessage = ({ data }: MessageEvent<{ ask?: string; held?: string }>) => {
-        if (data.ask !== undefined && (held || me < data.ask)) channel.postMessage({ held: data.ask });
-        else if (!held && (data.held === me || data.ask !== undefined)) {
+        if (data.ask && (held || me < data.ask)) channel.postMessage({ held: data.ask });
+        else if (!held && (data.held === me || data.ask)) {
           clearTimeout(timer);
           channel.close();
           resolve(false);
@@ -159,14 +158,14 @@ export class Identity {
     });
   }
 
-  saveToken(token: Uint8Array | undefined): void {
+  saveToken(token?: Uint8Array): void {
     this.token = token;
     this._session.write(this._seatKey, token && { seat: this._seat, token: [...token] });
   }
 
   /** For good: another tab or client may have the place. */
   release(): void {
-    this.saveToken(undefined);
+    this.saveToken();
     mine.delete(this._seatKey);
     this._letGo();
   }

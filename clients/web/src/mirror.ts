@@ -5,10 +5,11 @@ import { Reader, widen } from "./bytes.js";
 import { DeltaDecoder, World } from "./delta.js";
 import { CodecError } from "./errors.js";
 import { SNAPSHOT } from "./frames.js";
-import { lerp, lerpAngle } from "./interpolation.js";
+import { lerp, lerpAngle, within } from "./interpolation.js";
 import { dequantise, type EntityClass, type Schema } from "./schema.js";
 
 const KEY = 1;
+const PARTIAL = 2;
 const WORLDS_MAX = 256;
 
 /** What a snapshot says to its one receiver. */
@@ -18,6 +19,8 @@ export interface Report {
   skips: number;
   /** Milliseconds the applied input came early; negative: a tick had to do without it. */
   slack: number;
+  /** The newest state lacks some of what the room has: so much changes that not all of it fits a datagram. */
+  partial: boolean;
 }
 
 /** The interpolated values of an entity: those of its fields, at the time being shown. */
@@ -53,7 +56,7 @@ export class Entity {
     const stamp = this.#mirror.present();
     if (this.#stamp !== stamp) {
       this.#stamp = stamp;
-      this.#mirror.show(this.#of, this.id, this.#view);
+      this.#mirror.show(this.#of, this, this.#view);
     }
     return this.#view;
   }
@@ -66,37 +69,45 @@ class Population {
   spare: Entity[] = [];
   /** What is being shown: follows the newest world at view time. */
   readonly shown = new Map<number, Entity>();
-  readonly arriving: { entity: Entity; tick: number }[] = [];
-  readonly leaving: { entity: Entity; tick: number }[] = [];
+  arriving: { entity: Entity; tick: number }[] = [];
+  leaving: { entity: Entity; tick: number }[] = [];
 }
 
 /** Told of entities that come and go, at view time. */
 export type Crowd = (event: "spawn" | "despawn", entity: Entity) => void;
 
 export class Mirror {
-  readonly report: Report = { applied: 0, substitutions: 0, skips: 0, slack: 0 };
+  readonly report: Report = { applied: 0, substitutions: 0, skips: 0, slack: 0, partial: false };
   private _epoch = 0;
   /** Ascending by tick; the last is the newest. */
   private _worlds: World[] = [];
   private readonly _pool: World[] = [];
   private readonly _decoder: DeltaDecoder;
+  /** What snapshots have brought, by class. */
+  readonly bytes: readonly number[];
   private readonly _populations: Population[];
   private _baseline = 0;
 
   private _stamp = 0;
   private _fresh = false;
   private _viewTick = 0;
+  private _ownTick = 0;
   private _before: World | undefined;
   private _after: World | undefined;
   private _share = 0;
+  /** The player whose client this is. */
+  me = "";
 
   constructor(
     readonly schema: Schema,
     /** The tick to show now. */
     private readonly _view: () => number,
     private readonly _crowd: Crowd,
+    /** The tick at which one's own are, where it is another. */
+    private readonly _own: () => number = _view,
   ) {
     this._decoder = new DeltaDecoder(schema);
+    this.bytes = this._decoder.bytes;
     this._populations = schema.classes.map(() => new Population());
   }
 
@@ -141,7 +152,7 @@ export class Mirror {
     if (!key && !baseline) throw new CodecError("baseline");
     const old = this.newest;
     const world = this._decode(frame, tick, baseline);
-    this._baseline = baseline?.tick ?? tick;
+    if (baseline) this._baseline = baseline.tick;
     this._worlds.push(world);
     this._compare(old, world);
     this._fresh = false;
@@ -150,9 +161,11 @@ export class Mirror {
 
   private _decode(frame: Uint8Array, tick: number, baseline: World | undefined): World {
     const reader = new Reader(frame);
-    if (reader.u8() !== SNAPSHOT || (reader.u8() & ~KEY) !== 0) throw new CodecError("marker");
+    const [kind, flags] = [reader.u8(), reader.u8()];
+    if (kind !== SNAPSHOT || (flags & ~(KEY | PARTIAL)) !== 0) throw new CodecError("marker");
     reader.take(4);
     const world = this._pool.pop() ?? new World(this.schema);
+    world.partial = (flags & PARTIAL) !== 0;
     const [applied, substitutions, skips, slack] = [reader.u16(), reader.u8(), reader.u8(), reader.u8()];
     try {
       world.copy(baseline);
@@ -161,10 +174,13 @@ export class Mirror {
       this._pool.push(world);
       throw error;
     }
-    this.report.applied = widen(applied, this.report.applied);
-    this.report.substitutions = substitutions;
-    this.report.skips = skips;
-    this.report.slack = ((slack << 24) >> 24) / 2;
+    Object.assign(this.report, {
+      applied: widen(applied, this.report.applied),
+      substitutions,
+      skips,
+      slack: ((slack << 24) >> 24) / 2,
+      partial: world.partial,
+    });
     return world;
   }
 
@@ -221,32 +237,56 @@ export class Mirror {
 
   /** Lets entities come and go as the view time passes their tick, and forgets worlds nobody needs. */
   advance(viewTick: number): void {
-    for (const population of this._populations) {
-      drain(population.arriving, viewTick, (entity) => {
-        population.shown.set(entity.id, entity);
-        this._crowd("spawn", entity);
-      });
-      drain(population.leaving, viewTick, (entity) => {
+    const ownTick = viewTick === Infinity ? viewTick : this._own();
+    for (const of of this.schema.classes) {
+      const population = this._populations[of.index]!;
+      const { shown } = population;
+      const later = (tick: number, entity: Entity) => tick > (this._ahead(of, entity) ? ownTick : viewTick);
+      const gone = (entity: Entity) => {
+        // One's own shot may be over before the room has said so.
+        if (!entity.alive) return;
         entity.alive = false;
-        if (population.shown.get(entity.id) === entity) population.shown.delete(entity.id);
+        if (shown.get(entity.id) === entity) shown.delete(entity.id);
         this._crowd("despawn", entity);
+      };
+      population.arriving = population.arriving.filter(({ entity, tick }) => {
+        if (later(tick, entity)) return true;
+        shown.set(entity.id, entity);
+        this._crowd("spawn", entity);
+        return false;
       });
+      population.leaving = population.leaving.filter(({ entity, tick }) => later(tick, entity) || void gone(entity));
+      if (!of.linear || ownTick === Infinity) continue;
+      for (const entity of shown.values()) {
+        if (entity.owner === this.me && entity.ends > 0 && entity.ends <= ownTick) gone(entity);
+      }
     }
     const worlds = this._worlds;
-    let unneeded = 0;
     while (
-      unneeded + 1 < worlds.length &&
-      ((worlds[unneeded]!.tick < this._baseline && worlds[unneeded + 1]!.tick <= viewTick) ||
-        worlds.length - unneeded > WORLDS_MAX)
+      worlds.length > WORLDS_MAX ||
+      (worlds.length > 1 && worlds[0]!.tick < this._baseline && worlds[1]!.tick <= viewTick)
     ) {
-      unneeded++;
+      this._pool.push(worlds.shift()!);
     }
-    if (unneeded > 0) this._pool.push(...worlds.splice(0, unneeded));
+  }
+
+  /** What moves by itself and is one's own is shown at the tick that one's inputs are for: others are seen as they were. */
+  private _ahead(of: EntityClass, entity: Entity): boolean {
+    return of.linear && entity.owner === this.me;
+  }
+
+  private _of(className: string): Population | undefined {
+    const of = this.schema.classes.find((c) => c.name === className);
+    return of && this._populations[of.index]!;
   }
 
   entities(className: string): Map<number, Entity> | undefined {
-    const of = this.schema.classes.find((c) => c.name === className);
-    return of && this._populations[of.index]!.shown;
+    return this._of(className)?.shown;
+  }
+
+  /** One's own in the newest world. */
+  own(className: string): Entity | undefined {
+    return this._of(className)?.rows.find((entity) => entity.owner === this.me);
   }
 
   /** By id, whatever its class: as soon as it is known, not only when it is shown. */
@@ -270,47 +310,44 @@ export class Mirror {
     this._stamp++;
     queueMicrotask(() => (this._fresh = false));
     const tick = (this._viewTick = this._view());
+    this._ownTick = this._own();
+    const worlds = this._worlds;
     let after = 0;
-    while (after < this._worlds.length && this._worlds[after]!.tick <= tick) after++;
-    this._before = this._worlds[after - 1];
-    this._after = this._worlds[after];
-    this._share = this._before && this._after ? (tick - this._before.tick) / (this._after.tick - this._before.tick) : 0;
+    while (after < worlds.length && worlds[after]!.tick <= tick) after++;
+    // Behind the newest there is nothing to move towards: for a while things go on as they went.
+    if (after === worlds.length && after > 1) after--;
+    const [a, b] = [worlds[after - 1], worlds[after]];
+    this._share = a && b ? (tick - a.tick) / (b.tick - a.tick) : 0;
+    [this._before, this._after] = [a, b];
     return this._stamp;
   }
 
   /** Fills `view` with the values at the time being shown. An entity in neither world keeps the ones it had. */
-  show(of: EntityClass, id: number, view: View): void {
-    const [a, b] = [this._before?.classes[of.index], this._after?.classes[of.index]];
-    const [i, j] = [a?.find(id) ?? -1, b?.find(id) ?? -1];
+  show(of: EntityClass, entity: Entity, view: View): void {
+    const ahead = this._ahead(of, entity);
+    const [a, b] = (ahead ? [this.newest] : [this._before, this._after]).map((world) => world?.classes[of.index]);
+    const [i, j] = [a?.find(entity.id) ?? -1, b?.find(entity.id) ?? -1];
     if (i < 0 && j < 0) return;
-    const [rows, row] = i >= 0 ? [a!, i] : [b!, j];
-    const both = i >= 0 && j >= 0 && !of.linear;
+    const beyond = this._share >= 1 && j >= 0;
+    const [rows, row] = i < 0 || beyond ? [b!, j] : [a!, i];
+    const share = beyond ? this._share - 1 : this._share;
     for (let c = 0; c < of.width; c++) {
       const field = of.fields[c - 1];
       const steps = rows.columns[c]![row]!;
-      const next = both ? b!.columns[c]![j]! : steps;
+      // Places go on as they went; what else changes is not known before it does.
+      let next = steps;
+      if (!of.linear && i >= 0 && j >= 0) {
+        if (!beyond) next = b!.columns[c]![j]!;
+        else if (c === of.x || c === of.y) next += steps - a!.columns[c]![i]!;
+      }
       if (steps === next || !field || field.kind === "flag" || field.kind === "choice") this._set(of, view, c, steps);
-      else if (field.kind === "angle") view[field.name] = lerpAngle(steps * field.step, next * field.step, this._share);
-      else view[field.name] = lerp(steps, next, this._share) * field.step;
+      else if (field.kind === "angle") view[field.name] = lerpAngle(steps * field.step, next * field.step, share);
+      else view[field.name] = within(lerp(steps, next, share), field.low, field.high) * field.step;
     }
     if (of.linear) {
-      const seconds = Math.max(0, this._viewTick - view.since) / this.schema.tickRate;
+      const seconds = Math.max(0, (ahead ? this._ownTick : this._viewTick) - view.since) / this.schema.tickRate;
       view[of.fields[of.x - 1]!.name] += view.vx * seconds;
       view[of.fields[of.y - 1]!.name] += view.vy * seconds;
     }
   }
-}
-
-function drain(
-  waiting: { entity: Entity; tick: number }[],
-  viewTick: number,
-  each: (entity: Entity) => void,
-): void {
-  if (waiting.length === 0) return;
-  const due = waiting.filter((w) => w.tick <= viewTick);
-  if (due.length === 0) return;
-  const left = waiting.filter((w) => w.tick > viewTick);
-  waiting.length = 0;
-  waiting.push(...left);
-  for (const { entity } of due) each(entity);
 }

@@ -2,7 +2,7 @@
 // their answer.
 
 import * as codes from "./errors.js";
-import { CodecError, failure, type AirboatError } from "./errors.js";
+import { CodecError, failure, mistake, type AirboatError } from "./errors.js";
 import * as frames from "./frames.js";
 
 /** Messages the server has not yet said to have received. Its lane takes 64 between two ticks. */
@@ -40,7 +40,7 @@ export class Outbox {
   push(name: string, data: unknown, call?: number): boolean {
     if (this._kept.length >= KEPT_MAX) return false;
     if (frames.call(~0 >>> 0, ~0 >>> 0, ~0 >>> 0, name, data).length > BYTES_MAX) {
-      throw new RangeError(`airboat: message ${name} is larger than 64 kB`);
+      mistake(`${name} is larger than 64 kB`);
     }
     this._kept.push({ number: ++this._sent, name, data, call });
     return true;
@@ -73,7 +73,7 @@ export class Outbox {
       if (number > this._received + WINDOW) break;
       this._handed = number;
       this._send(
-        call === undefined ? frames.message(epoch, number, name, data) : frames.call(epoch, number, call, name, data),
+        call ? frames.call(epoch, number, call, name, data) : frames.message(epoch, number, name, data),
       );
     }
   }
@@ -90,19 +90,17 @@ export class Outbox {
   }
 
   /** A new life: what its state contains is done, the rest gets new numbers. Answers of what is done are lost. */
-  restart(applied: number): void {
+  restart(applied: number, reason = codes.LOST): void {
     this._kept = this._kept.filter((m) => m.number > applied);
     this._kept.forEach((m, i) => (m.number = i + 1));
     this._sent = this._kept.length;
     this._handed = this._received = 0;
     const open = new Set(this._kept.map((m) => m.call));
-    for (const id of [...this._calls.keys()]) if (!open.has(id)) this._settle(id, { error: failure(codes.LOST) });
+    for (const id of [...this._calls.keys()]) if (!open.has(id)) this._settle(id, { error: failure(reason) });
   }
 
   /** Out of the room. */
   clear(): void {
-    this._kept = [];
-    for (const id of [...this._calls.keys()]) this._settle(id, { error: failure(codes.CLOSED) });
-    this.restart(0);
+    this.restart(Infinity, codes.CLOSED);
   }
 }

@@ -1,6 +1,7 @@
 // What a module declares: entity classes and inputs, with the way from real units to steps on the wire and back.
 
 import { CodecError } from "./errors.js";
+import { within } from "./interpolation.js";
 import { list, string, table, u32 } from "./frames.js";
 
 export const TURN = 1024;
@@ -45,12 +46,11 @@ export interface Schema {
 const round = (n: number): number => Math.sign(n) * Math.round(Math.abs(n));
 
 export function quantise(field: Field, value: unknown): number {
-  if (field.kind === "choice" && typeof value === "string") return Math.max(0, field.names.indexOf(value));
+  if (field.kind === "choice") return Math.max(0, field.names.indexOf(value as string));
   if (field.kind === "flag") return value ? 1 : 0;
-  const real = Number(value) || 0;
+  const real = Number(value);
   if (field.kind === "angle") return round((real / TAU) * TURN) & (TURN - 1);
-  if (field.kind === "number") return Math.min(field.high, Math.max(field.low, round(real / field.step))) | 0;
-  return Math.min(field.high, Math.max(field.low, Math.trunc(real)));
+  return within(field.kind === "number" ? round(real / field.step) : Math.trunc(real), field.low, field.high) | 0;
 }
 
 /** Numbers in real units, radians, booleans, a choice's name. */

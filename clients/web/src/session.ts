@@ -2,16 +2,18 @@
 // until the server has it, and comes back after a loss without losing or doubling anything.
 
 import * as codes from "./errors.js";
-import { CodecError, failure, type AirboatError } from "./errors.js";
+import { CodecError, failure, mistake, type AirboatError } from "./errors.js";
+import { guarded } from "./events.js";
 import * as frames from "./frames.js";
-import { bytes, list, string, table, u32, type JoinRequest, type Joined } from "./frames.js";
+import { bytes, string, u32, type JoinRequest, type Joined, type Pong } from "./frames.js";
+import { hear, type Hearer, type News } from "./incoming.js";
 import { Outbox, type Answer } from "./outbox.js";
+import { Pulse } from "./pulse.js";
 import type { Link, TransportName } from "./transports/link.js";
 
 const ANSWER_MS = 8000;
 const JOIN_MS = 15_000;
-const SILENCE_MS = 1000;
-const DEAD_MS = 5000;
+const PING_MAX_MS = 2000;
 const BACKOFF_MS = 250;
 const BACKOFF_MAX_MS = 8000;
 /** A link that lasted this long was a good one: the next loss starts from the shortest pause. */
@@ -23,35 +25,33 @@ export type Status = "connecting" | "online" | "reconnecting" | "offline";
 export interface SessionInit {
   name: string;
   client: string;
-  debugHash: boolean;
-  climb(): Promise<Link | undefined>;
-  greeted(transport: TransportName): void;
-  failed(transport: TransportName): void;
+  debugHash: true | undefined;
+  ladder: {
+    climb(than?: TransportName): Promise<Link | undefined>;
+    due(transport: TransportName): boolean;
+    worked(transport: TransportName): void;
+    failed(transport: TransportName): void;
+  };
   identity: {
     device: [string, string] | undefined;
     readonly token: Uint8Array | undefined;
     claim(): Promise<void>;
-    saveToken(token: Uint8Array | undefined): void;
+    saveToken(token?: Uint8Array): void;
   };
   now(): number;
 }
 
 /** What the session tells its owner. */
-export interface SessionEvents {
+export interface SessionEvents extends News {
   status(status: Status, error?: AirboatError): void;
   joined(answer: Joined): void;
   /** A lost link is back; `joined` came before it when the room had to be told anew. */
   resumed(how: "replayed" | "joined", messagesLost: number): void;
   left(error: AirboatError): void;
-  message(name: string, data: unknown, tick: number): void;
-  document(name: string, operations: unknown[], tick: number): void;
-  hash(tick: number, world: number, documents: number): void;
-  snapshot(frame: Uint8Array): void;
   pong(sent: number, tick: number, ageUs: number): void;
   /** The newest snapshot held. */
   tick(): number;
 }
-
 
 interface Wish {
   request: JoinRequest;
@@ -62,7 +62,7 @@ interface Wish {
 /** From hello to the room's answer nothing numbered may be sent. */
 type Phase = "idle" | "dialing" | "greeting" | "welcome" | "open";
 
-export class Session {
+export class Session implements Hearer {
   epoch = 0;
   link: Link | undefined;
   private _phase: Phase = "idle";
@@ -76,7 +76,7 @@ export class Session {
   private _request: JoinRequest | undefined;
   private _closed = false;
 
-  private readonly _outbox = new Outbox((message) => this.link!.send(message));
+  readonly _outbox = new Outbox((message) => this.link!.send(message));
   private _received = 0;
   private _confirmed = 0;
 
@@ -84,14 +84,9 @@ export class Session {
   private _openSince = 0;
   private _retry: ReturnType<typeof setTimeout> | undefined;
   private _answerTimer: ReturnType<typeof setTimeout> | undefined;
-  private _heard = 0;
-  private _pinged = 0;
-  /** When the first ping left since we last heard anything. */
-  private _unanswered = 0;
-  private _pings = new Map<number, number>();
-  private _quick = 0;
-  private _token = 0;
-  private _pingMs = 2000;
+  /** The link's. */
+  private _pulse!: Pulse;
+  private _pingMs = PING_MAX_MS;
   private _presentedToken = false;
   private _afresh = false;
   private _leaving: (() => void) | undefined;
@@ -120,7 +115,10 @@ export class Session {
         },
       };
       const timer = setTimeout(() => {
-        if (wish.resolve && this._wish === wish) this._giveUp(failure(this.link ? codes.TIMEOUT : codes.UNREACHABLE));
+        if (this._wish !== wish || !wish.resolve) return;
+        const error = failure(this.link ? codes.TIMEOUT : codes.UNREACHABLE);
+        this._giveUp(error);
+        if (!this.link) this._end(error);
       }, JOIN_MS);
       this._closed = false;
       this._wish = wish;
@@ -135,7 +133,6 @@ export class Session {
     const wish = this._wish;
     this._wish = undefined;
     wish?.resolve?.(error);
-    if (!this.link) this._end(error);
   }
 
   private _ask(): void {
@@ -149,7 +146,7 @@ export class Session {
   /** Ends when the server says that we have left, or cannot say so any more. */
   leave(): Promise<void> {
     this._wish = undefined;
-    if (!this._seated || this._phase !== "open" || !this.link) {
+    if (!this.open || !this.link) {
       this._gone(failure(codes.LEFT));
       if (this._phase !== "open") this._end(failure(codes.LEFT));
       return Promise.resolve();
@@ -168,8 +165,7 @@ export class Session {
   close(): void {
     this._closed = true;
     this.link?.last(frames.bye(codes.LEFT));
-    this._wish?.resolve?.(failure(codes.CLOSED));
-    this._wish = undefined;
+    this._giveUp(failure(codes.CLOSED));
     this._gone(failure(codes.CLOSED));
     this._end();
   }
@@ -187,7 +183,7 @@ export class Session {
     if (this._closed) return;
     if (this.link) {
       this.ping();
-    } else if (this._wish && (this._phase === "idle" || this._retry !== undefined)) {
+    } else if (this._wish && (this._phase === "idle" || this._retry)) {
       this._attempt = 0;
       this._dial();
     }
@@ -195,7 +191,7 @@ export class Session {
 
   private _end(error?: AirboatError): void {
     this._cut();
-    if (this._seated) this._gone(error ?? failure(codes.LOST));
+    this._gone(error ?? failure(codes.LOST));
     clearTimeout(this._retry);
     this._retry = undefined;
     this._phase = "idle";
@@ -205,12 +201,26 @@ export class Session {
 
   // The link.
 
+  /** To whatever the ladder says now, or a better one `than` this: the old link serves until then. False: it stays. */
+  async move(than?: TransportName): Promise<boolean> {
+    if (!this.link) return true;
+    const link = await this._init.ladder.climb(than);
+    const old = this.link;
+    if (link && this._phase === "open") {
+      this._greet(link);
+      old?.close();
+      return true;
+    }
+    link?.close();
+    return false;
+  }
+
   private _dial(): void {
     clearTimeout(this._retry);
     this._retry = undefined;
     this._phase = "dialing";
     this._on.status(this._seated ? "reconnecting" : "connecting");
-    void Promise.all([this._init.climb(), this._init.identity.claim()]).then(([link]) => {
+    void Promise.all([this._init.ladder.climb(), this._init.identity.claim()]).then(([link]) => {
       if (this._phase !== "dialing" || !this._wish) link?.close();
       else if (link) this._greet(link);
       else this._again(codes.UNREACHABLE);
@@ -220,17 +230,14 @@ export class Session {
   private _greet(link: Link): void {
     this.link = link;
     this._phase = "greeting";
-    this._heard = this._init.now();
-    this._pinged = this._unanswered = 0;
-    this._pings.clear();
-    this._quick = 5;
+    this._pulse = new Pulse(this._init.now());
     link.onframe = (frame) => this.link === link && this._take(frame);
-    link.onclosed = (reason) => this.link === link && this._ended(reason, undefined);
+    link.onclosed = (reason) => this.link === link && this._ended(reason);
     link.onpoll = () => (this.open ? frames.ack(this.epoch, this._on.tick()) : undefined);
     const { device, token } = this._init.identity;
-    // Only a resume without a join is answered by a replay; a page without a past has nothing to replay.
-    const replay = this._seated && token !== undefined && this._wish?.resolve === undefined;
-    this._presentedToken = token !== undefined && device !== undefined;
+    const tick = this._afresh ? 0 : this._on.tick();
+    const resume = device && token && { token, epoch: this.epoch, tick, received: this._received };
+    this._presentedToken = !!resume;
     this._asked = this._wish;
     link.send(
       frames.hello({
@@ -238,16 +245,10 @@ export class Session {
         client: this._init.client,
         name: this._init.name,
         device,
-        resume: this._presentedToken
-          ? {
-              token: token!,
-              epoch: this._seated ? this.epoch : 0,
-              tick: this._seated && !this._afresh ? this._on.tick() : 0,
-              received: this._seated ? this._received : 0,
-            }
-          : undefined,
-        join: replay && this._presentedToken ? undefined : this._wish?.request,
-        debug_hash: this._init.debugHash || undefined,
+        resume,
+        // Only a resume without a join is answered by a replay; a page without a past has nothing to replay.
+        join: resume && this._seated && !this._wish?.resolve ? undefined : this._wish?.request,
+        debug_hash: this._init.debugHash,
       }),
     );
     this._awaitAnswer();
@@ -257,7 +258,7 @@ export class Session {
   private _awaitAnswer(): void {
     clearTimeout(this._answerTimer);
     this._answerTimer = setTimeout(() => {
-      if (this._phase === "greeting") this._ended(0, undefined);
+      if (this._phase === "greeting") this._ended(0);
       else if (this._phase === "welcome") this._ask();
     }, ANSWER_MS);
   }
@@ -270,51 +271,47 @@ export class Session {
   }
 
   /** The link is over. Reasons below 50 mean come back. */
-  private _ended(reason: number, text: string | undefined): void {
-    const greeted = this._phase !== "greeting";
-    if (!greeted && reason === 0 && this.link) this._init.failed(this.link.transport);
+  _ended(reason: number, text?: string): void {
+    if (this._phase === "greeting" && reason === 0 && this.link) this._init.ladder.failed(this.link.transport);
     const lasted = this._phase === "open" ? this._init.now() - this._openSince : 0;
     this._cut();
     if (lasted > GOOD_MS) this._attempt = 0;
     const stale = reason === codes.RESUME_REFUSED || reason === codes.EXPIRED;
     if (stale && this._presentedToken) {
       // The seat is gone or somebody's else; the room may still have one for this device.
-      this._init.identity.saveToken(undefined);
+      this._init.identity.saveToken();
       reason = this._attempt = 0;
     } else if (reason === codes.BAD_DEVICE && this._init.identity.device) {
       this._init.identity.device = undefined;
       reason = this._attempt = 0;
     } else if (!codes.comesBack(reason)) {
       const error = failure(reason, text);
-      const wish = this._wish;
-      this._wish = undefined;
-      wish?.resolve?.(error);
-      this._init.identity.saveToken(undefined);
-      this._gone(error);
+      this._giveUp(error);
+      this._init.identity.saveToken();
       return this._end(error);
     }
     this._again(reason);
   }
 
   private _again(reason: number): void {
-    if (!this._wish) return this._end(reason === 0 ? undefined : failure(reason));
+    const error = reason ? failure(reason) : undefined;
+    if (!this._wish) return this._end(error);
     this._phase = "idle";
     // Who was told to come back later does not come back at once, and not together with everybody else.
     if (reason > 0 && this._attempt === 0) this._attempt = 1;
     const longest = Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** (this._attempt - 1));
     const pause = this._attempt === 0 ? 0 : longest * (0.5 + Math.random() / 2);
     this._attempt++;
-    this._on.status(this._seated ? "reconnecting" : "connecting", reason === 0 ? undefined : failure(reason));
+    this._on.status(this._seated ? "reconnecting" : "connecting", error);
     this._retry = setTimeout(() => this._dial(), pause);
   }
 
-  // Frames.
+  // Frames, as `hear` tells them.
 
   private _take(frame: Uint8Array): void {
-    this._heard = this._init.now();
-    this._unanswered = 0;
+    this._pulse.heard(this._init.now());
     try {
-      this._dispatch(frame);
+      hear(frame, this, this._on);
     } catch (error) {
       if (!(error instanceof CodecError)) throw error;
       // A lost datagram may take a baseline with it, but the next snapshot has one. Anything else is beyond repair
@@ -322,65 +319,35 @@ export class Session {
       if (error.reason === "baseline" && this.link?.datagrams) return;
       this._afresh = true;
       if (this._attempt === 0) this._attempt = 1;
-      this._ended(0, undefined);
+      this._ended(0);
     }
   }
 
-  private _dispatch(frame: Uint8Array): void {
-    if (frame[0] === frames.SNAPSHOT) {
-      if (this._seated) this._on.snapshot(frame);
-      return;
-    }
-    const pong = frames.readPong(frame);
-    if (pong) {
-      const sent = this._pings.get(pong.token);
-      this._pings.delete(pong.token);
-      if (sent !== undefined) this._on.pong(sent, pong.tick, pong.ageUs);
-      return;
-    }
-    const array = frames.readArray(frame);
-    if (array) this._reliable(array);
+  _pong({ token, tick, ageUs }: Pong): void {
+    const sent = this._pulse.sent(token);
+    if (sent !== undefined) this._on.pong(sent, tick, ageUs);
   }
 
-  private _reliable(array: [number, ...unknown[]]): void {
-    switch (array[0]) {
-      case frames.WELCOME: return this._welcome(table(array[1]));
-      case frames.JOINED: return this._joined(frames.readJoined(array[1]));
-      case frames.RESUMED: return this._resumed(u32(array[1]), u32(array[2]));
-      case frames.SAVED: return this._saved(u32(array[1]), u32(array[2]), u32(array[3]));
-      case frames.BYE: return this._ended(u32(array[1]), String(array[2] ?? ""));
-      case frames.REFUSED: return this._refused(u32(array[1]), String(array[2] ?? ""));
-      case frames.GONE: return this._gone(failure(codes.LEFT));
-      case frames.EVENT: case frames.REPLY: case frames.DOCUMENT: case frames.HASH: return this._numbered(array);
-    }
-  }
-
-  private _numbered(array: [number, ...unknown[]]): void {
-    const number = u32(array[1]);
-    const tick = u32(array[2]);
-    if (!this._seated || number <= this._received) return;
+  _counts(number: number): boolean {
+    if (!this._seated || number <= this._received) return false;
     if (number !== this._received + 1) throw new CodecError("shape");
-    // Counted before it is told: a listener may cause a resume.
     this._received = number;
     if (number - this._confirmed >= RECEIVED_EVERY) this._confirm();
-    switch (array[0]) {
-      case frames.EVENT: return this._on.message(string(array[3]), array[4], tick);
-      case frames.REPLY: return this._outbox.replied(u32(array[3]), array[4] === true, array[5]);
-      case frames.DOCUMENT: return this._on.document(string(array[3]), list(array[4]), tick);
-      case frames.HASH: return this._on.hash(tick, u32(array[3]), u32(array[4]));
-    }
+    return true;
   }
 
-  private _welcome(map: frames.Table): void {
+  _welcome(map: frames.Table): void {
     if (Array.isArray(map.device)) this._init.identity.device = [string(map.device[0]), string(map.device[1])];
     this._init.identity.saveToken(bytes(map.resume).slice());
-    this._pingMs = Math.min(2000, u32(map.ping_ms));
-    this._init.greeted(this.link!.transport);
+    this._pingMs = Math.min(PING_MAX_MS, u32(map.ping_ms));
+    this._init.ladder.worked(this.link!.transport);
     this._phase = "welcome";
     this.ping();
   }
 
-  private _joined(answer: Joined): void {
+  _joined(answer: Joined): void {
+    // Of the room that the page before this one was in, and that is being left.
+    if (this._leaving && !this._seated) return;
     const wish = this._wish === this._asked ? this._wish : undefined;
     const place = `${answer.module}/${answer.room}`;
     const back = this._seated && place === this._place;
@@ -401,7 +368,7 @@ export class Session {
     asked?.();
   }
 
-  private _resumed(epoch: number, received: number): void {
+  _resumed(epoch: number, received: number): void {
     if (epoch !== this.epoch) throw new CodecError("shape");
     this._outbox.resume(received);
     this._on.resumed("replayed", 0);
@@ -419,7 +386,9 @@ export class Session {
     else this._outbox.pump(this.epoch);
   }
 
-  private _refused(reason: number, text: string): void {
+  _refused(reason: number, text: string): void {
+    // A mistake of the program, which is told where those go; the message is dropped and the seat kept.
+    if (reason === codes.UNKNOWN_MESSAGE) return guarded(mistake, text);
     const error = failure(reason, text);
     clearTimeout(this._answerTimer);
     const wish = this._asked;
@@ -430,21 +399,27 @@ export class Session {
     }
     const resolve = wish?.resolve;
     if (this._wish === wish) this._wish = undefined;
-    // Refused before it was put out of the old room: there it stays.
-    if (!this._seated || !resolve) this._gone(error);
-    else if (!this._wish) this._asked = this._wish = { request: this._request!, resolve: undefined };
-    resolve?.(error);
+    if (this._seated && resolve) {
+      // Refused before it was put out of the old room: there it stays.
+      if (!this._wish) this._asked = this._wish = { request: this._request!, resolve: undefined };
+      resolve(error);
+    } else {
+      this._gone(error);
+      // The page before this one may have a seat elsewhere; whoever asked for another room has left it.
+      this.link!.send(frames.leave());
+      this._leaving = () => resolve?.(error);
+    }
     this._opened();
   }
 
   /** Out of the room, for whatever reason. */
-  private _gone(error: AirboatError): void {
+  _gone(error: AirboatError): void {
     const was = this._seated;
     this._seated = false;
     this.epoch = 0;
     this._received = this._confirmed = 0;
     this._outbox.clear();
-    if (this._wish && !this._wish.resolve) this._wish = undefined;
+    if (!this._wish?.resolve) this._wish = undefined;
     if (was) this._on.left(error);
     this._leaving?.();
     this._leaving = undefined;
@@ -470,7 +445,7 @@ export class Session {
     if (this.open) this._outbox.pump(this.epoch);
   }
 
-  private _saved(epoch: number, received: number, saved: number): void {
+  _saved(epoch: number, received: number, saved: number): void {
     if (epoch !== this.epoch) return;
     this._outbox.saved(received, saved);
     this._pump();
@@ -484,28 +459,17 @@ export class Session {
   }
 
   ping(): void {
-    if (!this.link || this._phase === "greeting") return;
-    const now = this._init.now();
-    this._pinged = now;
-    this._unanswered ||= now;
-    this._token = (this._token + 1) >>> 0;
-    this._pings.set(this._token, now);
-    if (this._pings.size > 16) this._pings.delete(this._pings.keys().next().value!);
-    this.link.send(frames.ping(this._token), true);
+    if (this._phase !== "greeting") this.link?.send(this._pulse.ping(this._init.now()), true);
   }
 
   /** Several times a second, from a timer and, as hidden pages have slow timers, from incoming frames. */
   tend(): void {
-    if (!this.link || this._phase === "greeting" || this._phase === "dialing") return;
+    if (!this.link || this._phase === "greeting") return;
     const now = this._init.now();
-    const silence = now - this._heard;
-    // Only an unanswered ping says that the other side is gone; a late timer of ours does not.
-    if (this._unanswered > 0 && now - this._unanswered > DEAD_MS) return this._ended(0, undefined);
-    const due = this._quick > 0 ? 100 : silence > SILENCE_MS ? SILENCE_MS : this._pingMs;
-    if (now - this._pinged >= due) {
-      if (this._quick > 0) this._quick--;
-      this.ping();
-    }
+    if (this._pulse.dead(now)) return this._ended(0);
+    if (this._pulse.due(now, this._pingMs)) this.ping();
     if (this._received > this._confirmed) this._confirm();
+    const { transport } = this.link;
+    if (this.open && this._init.ladder.due(transport)) void this.move(transport);
   }
 }

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Identity, Shelf, type Surroundings } from "../src/identity.js";
 import { Ladder, type Dialers } from "../src/ladder.js";
+import { dialWebSocket } from "../src/transports/websocket.js";
 import type { Target, TransportName } from "../src/transports/link.js";
 import { FakeLink } from "./support.js";
 
@@ -181,10 +182,69 @@ test("the ladder", async (context) => {
   assert.deepEqual(await climb({ websocket: -10 }), ["nothing", "websocket ws://127.0.0.1:7777/ws at 0"]);
   assert.deepEqual(await climb({ webtransport: 10, http: 0 }, undefined, "http"), ["http", "http http://127.0.0.1:7777/poll at 0"]);
   const shelf = new Shelf(new FakeStorage());
+  assert.equal((await climb({ webtransport: -10, websocket: 20 }, shelf))[0], "websocket");
   new Ladder(base, "auto", {}, shelf).worked("websocket");
   assert.deepEqual(await climb({ webtransport: 10, websocket: 20 }, shelf), ["websocket", "websocket ws://127.0.0.1:7777/ws at 0"]);
   new Ladder(base, "auto", {}, shelf).failed("websocket");
   assert.equal((await climb({ webtransport: 10, websocket: 20 }, shelf))[0], "webtransport", "what failed is not remembered");
+});
+
+test("while nothing answers, failures say nothing of a transport, and what was reached without the better ones is not remembered", async (context) => {
+  context.mock.method(globalThis, "fetch", () => Promise.reject(new Error("down")));
+  const storage = new FakeStorage();
+  const shelf = new Shelf(storage);
+  const key = "airboat:transport:127.0.0.1:7777";
+  const log: string[] = [];
+  let down = true;
+  const ladder = new Ladder(base, "auto", {
+    websocket: async () => {
+      log.push("websocket");
+      if (down) throw new Error("refused");
+      return new FakeLink("websocket");
+    },
+    // Ready whether there is a server or not, as the real one is.
+    http: async () => new FakeLink("http"),
+  }, shelf);
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    assert.equal((await ladder.climb())?.transport, "http");
+    ladder.failed("http");
+    assert.equal(log.length, attempt, "tried every time");
+    assert.equal(storage.getItem(key), null);
+  }
+  down = false;
+  assert.equal((await ladder.climb())?.transport, "websocket");
+  ladder.worked("websocket");
+  // Twice silent: the next is HTTP, by leaving one out, so nobody is told that it is the best.
+  ladder.failed("websocket");
+  ladder.failed("websocket");
+  assert.equal((await ladder.climb())?.transport, "http");
+  ladder.worked("http");
+  assert.equal(storage.getItem(key), null);
+  assert.equal((await ladder.climb())?.transport, "websocket");
+});
+
+test("a worse transport is remembered for minutes, and while one plays over it a better one is due as soon", async (context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: 1e12 });
+  const shelf = new Shelf(new FakeStorage());
+  let webSocket = false;
+  const dial: Dialers = {
+    websocket: () => (webSocket ? Promise.resolve(new FakeLink("websocket")) : Promise.reject(new Error("no"))),
+    http: async () => new FakeLink("http"),
+  };
+  const ladder = new Ladder(base, "auto", dial, shelf);
+  assert.equal((await ladder.climb())?.transport, "http");
+  ladder.worked("http");
+  webSocket = true;
+  assert.equal((await new Ladder(base, "auto", dial, shelf).climb())?.transport, "http", "remembered");
+  assert.equal(ladder.due("http"), false);
+  context.mock.timers.setTime(1e12 + 5 * 60_000 + 1);
+  assert.equal(ladder.due("webtransport"), false, "there is no better one");
+  assert.equal(ladder.due("http"), true);
+  assert.equal(ladder.due("http"), false, "once in that time");
+  assert.equal((await ladder.climb("http"))?.transport, "websocket");
+  assert.equal(await ladder.climb("websocket"), undefined, "only better ones");
+  assert.equal((await new Ladder(base, "auto", dial, shelf).climb())?.transport, "websocket", "forgotten");
+  assert.equal(new Ladder(base, "http", dial, shelf).due("http"), false, "who wants HTTP has it");
 });
 
 test("a transport that connects and then says nothing is left out", async (context) => {
@@ -194,4 +254,31 @@ test("a transport that connects and then says nothing is left out", async (conte
   ladder.failed("websocket");
   assert.equal((await ladder.climb())?.transport, "http");
   assert.equal((await ladder.climb())?.transport, "websocket", "once");
+});
+
+test("a WebSocket that lost the race is closed when it is open, and not before: browsers warn of that", async (context) => {
+  const sockets: StubSocket[] = [];
+  class StubSocket {
+    readyState = 0;
+    closedIn: number[] = [];
+    onopen?: () => void;
+    constructor() {
+      sockets.push(this);
+    }
+    close(): void {
+      this.closedIn.push(this.readyState);
+    }
+  }
+  const real = globalThis.WebSocket;
+  globalThis.WebSocket = StubSocket as unknown as typeof WebSocket;
+  context.after(() => (globalThis.WebSocket = real));
+  const stop = new AbortController();
+  const dialled = dialWebSocket({ url: "ws://test.invalid/ws", hashes: [], signal: stop.signal });
+  stop.abort();
+  await assert.rejects(dialled);
+  const [socket] = sockets;
+  assert.ok(socket);
+  socket.readyState = 1;
+  socket.onopen?.();
+  assert.deepEqual(socket.closedIn, [1]);
 });

@@ -15,6 +15,7 @@ class Stage {
   saved: (Uint8Array | undefined)[] = [];
   reachable = true;
   datagrams = false;
+  due = false;
   readonly identity: SessionInit["identity"];
   readonly session: Session;
 
@@ -44,13 +45,16 @@ class Stage {
     };
     this.session = new Session(
       {
-        name: "ann", client: "test/1", debugHash: false, identity: this.identity, now: () => this.now,
-        greeted: () => {}, failed: note("failed"),
-        climb: async () => {
-          if (!this.reachable) return undefined;
-          const link = new FakeLink(this.datagrams ? "webtransport" : "websocket");
-          this.links.push(link);
-          return link;
+        name: "ann", client: "test/1", debugHash: undefined, identity: this.identity, now: () => this.now,
+        ladder: {
+          worked: () => {}, failed: note("failed"), due: () => this.due,
+          climb: async (than) => {
+            if (than) this.log.push(["climb", than]);
+            if (!this.reachable) return undefined;
+            const link = new FakeLink(this.datagrams ? "webtransport" : "websocket");
+            this.links.push(link);
+            return link;
+          },
         },
       },
       on,
@@ -170,7 +174,13 @@ test("a reloaded page presents its token together with the room", async () => {
   assert.deepEqual(hello.join, { module: "tank8", room: "x" });
   stage.link.say(WELCOMES, WELCOME);
   stage.link.say(REFUSED, 58, "all 8 seats are taken");
+  // The token was that of another room: its answer comes too late, and nobody plays there any more.
+  assert.deepEqual(stage.link.take(), [[5]]);
+  stage.link.say(JOINED, joinAnswer({ room: "old" }));
+  assert.equal(stage.session.send("chat", 1), false);
+  stage.link.say(GONE);
   assert.deepEqual(await joining, { code: 58, reason: "room_full", message: "all 8 seats are taken", retry: false });
+  assert.deepEqual(stage.said("left"), []);
   assert.equal(stage.link.closed, false, "the session goes on outside a room");
   stage.session.close();
 });
@@ -202,7 +212,7 @@ test("messages are kept until they are saved, and handed over in bounded portion
   stage.link.say(SAVED, 7, 88, 88);
   assert.deepEqual(stage.link.take().map((m) => m[2]), [89, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100]);
   assert.throws(() => stage.session.send("x", () => 1), TypeError);
-  assert.throws(() => stage.session.send("x", "y".repeat(70_000)), RangeError);
+  assert.throws(() => stage.session.send("x", "y".repeat(70_000)), TypeError);
   stage.session.send("n", 101);
   assert.deepEqual(stage.link.take(), [[2, 7, 101, "n", 101]], "a message that could not be encoded takes no number");
   stage.session.close();
@@ -231,6 +241,24 @@ test("frames of a later version are skipped", async () => {
   stage.session.close();
 });
 
+test("a message that the module does not have is the program's mistake, and costs nothing", async (context) => {
+  const reported: unknown[] = [];
+  Object.assign(globalThis, { reportError: (error: unknown) => reported.push(error) });
+  context.after(() => delete (globalThis as { reportError?: unknown }).reportError);
+  const stage = new Stage();
+  await stage.seat();
+  stage.session.send("nope", 1);
+  stage.link.say(REFUSED, 65, 'unknown message "nope"');
+  assert.deepEqual(reported.map(String), ['TypeError: airboat: unknown message "nope"']);
+  assert.deepEqual(stage.said("left"), []);
+  // While a join is being answered it is no answer to that.
+  const joining = stage.session.join({ module: "tank8", room: "b" });
+  stage.link.say(REFUSED, 65, 'unknown message "nope"');
+  stage.link.say(JOINED, joinAnswer({ room: "b", epoch: 20 }));
+  assert.equal(await joining, undefined);
+  stage.session.close();
+});
+
 test("leaving, joining another, and being put out of the first by it", async () => {
   const stage = new Stage();
   await stage.seat();
@@ -254,6 +282,17 @@ test("leaving, joining another, and being put out of the first by it", async () 
   stage.session.close();
 });
 
+test("refused and cut off before the old seat is given up: the answer is the refusal", async () => {
+  const stage = new Stage(["id", "secret"], Uint8Array.of(5));
+  const joining = stage.session.join({ module: "nosuch", room: "x" });
+  await stage.hello(1);
+  stage.link.say(WELCOMES, WELCOME);
+  stage.link.say(REFUSED, 59, "there is no such module");
+  stage.link.break();
+  assert.equal((await joining)?.code, 59);
+  stage.session.close();
+});
+
 test("refused elsewhere, one stays where one was", async () => {
   const stage = new Stage();
   await stage.seat();
@@ -272,6 +311,7 @@ test("refused elsewhere, one stays where one was", async () => {
   const second = stage.session.join({ module: "tank8", room: "full" });
   stage.link.say(GONE);
   stage.link.say(REFUSED, 58, "full");
+  stage.link.say(GONE);
   assert.equal((await second)?.code, 58);
   assert.deepEqual(stage.said("left"), [["left", 50]]);
   assert.equal(stage.session.send("chat", 1), false);
@@ -303,6 +343,30 @@ test("a link that answers no pings is dropped, one whose timers were late is not
   }
   assert.equal(stage.links[0]!.closed, true);
   await stage.hello(2);
+  stage.session.close();
+});
+
+test("in time a better link than the one there is is looked for, and taken when it is ready", async () => {
+  const stage = new Stage();
+  await stage.seat();
+  stage.session.tend();
+  assert.equal(stage.said("climb").length, 0);
+  stage.due = true;
+  stage.reachable = false;
+  stage.session.tend();
+  await settle();
+  assert.equal(stage.links[0]!.closed, false, "none is better: it stays");
+  stage.reachable = true;
+  stage.datagrams = true;
+  stage.session.tend();
+  stage.due = false;
+  assert.ok((await stage.hello(2)).resume);
+  assert.deepEqual(stage.said("climb"), [["climb", "websocket"], ["climb", "websocket"]]);
+  assert.equal(stage.links[0]!.closed, true);
+  stage.link.say(WELCOMES, WELCOME);
+  stage.link.say(RESUMED, 7, 0);
+  assert.deepEqual(stage.said("status").map(([, status]) => status), ["connecting", "online", "online"]);
+  assert.deepEqual(stage.said("left"), []);
   stage.session.close();
 });
 

@@ -1,14 +1,43 @@
 // What several tests need: the golden vectors, seeded chance, a clock and a link that do as they are told.
 
-import { readFileSync } from "node:fs";
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decode, encode, EntityRef, PlayerRef } from "../src/codec.js";
+import { JOINED, WELCOME as WELCOMES } from "../src/frames.js";
+import { connect, type Client, type Room } from "../src/index.js";
 import { BaseLink, type TransportName } from "../src/transports/link.js";
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
-export const golden: any = JSON.parse(
-  readFileSync(join(process.env.AIRBOAT_REPO ?? "../..", "tests", "golden", "frames.json"), "utf8"),
-);
+export const read = (name: string): any =>
+  JSON.parse(readFileSync(join(process.env.AIRBOAT_REPO ?? "../..", "tests", "golden", name), "utf8"));
+export const golden = read("frames.json");
+
+/** Sines, exponentials and their like differ by a bit or two between languages and machines. */
+const ROUNDING = 1e-12;
+
+/** The same, but for rounding. */
+export function close(ours: unknown, theirs: unknown, where: string): void {
+  if (typeof theirs === "number") {
+    const near = typeof ours === "number" && Math.abs(ours - theirs) <= ROUNDING * Math.max(1, Math.abs(theirs));
+    assert.ok(near, `${where}: ${String(ours)} instead of ${theirs}`);
+  } else if (typeof theirs === "object" && theirs !== null) {
+    assert.ok(typeof ours === "object" && ours !== null, `${where}: ${String(ours)}`);
+    assert.deepEqual(Object.keys(ours).sort(), Object.keys(theirs).sort(), where);
+    for (const [key, value] of Object.entries(theirs)) close((ours as Record<string, unknown>)[key], value, `${where}.${key}`);
+  } else assert.equal(ours, theirs, where);
+}
+
+/** Vectors that other clients are held to, too: written with AIRBOAT_BLESS=1, else compared with what is checked in. */
+export function bless(name: string, made: { about: string[]; stories: { name: string; events: unknown[][] }[] }): void {
+  if (!process.env.AIRBOAT_BLESS) return close(JSON.parse(JSON.stringify(made)), read(name), name);
+  const { about, stories, ...rest } = made as Record<string, unknown> & typeof made;
+  // One event a line, so that a difference can be read.
+  const lines = (events: unknown[][]) => events.map((event) => `\n    ${JSON.stringify(event)}`).join(",");
+  const told = stories.map(({ events, ...story }) => `{${JSON.stringify(story).slice(1, -1)}, "events": [${lines(events)}]}`);
+  const head = Object.entries({ about, ...rest }).map(([key, value]) => `"${key}": ${JSON.stringify(value, null, 1)},\n`);
+  writeFileSync(join(process.env.AIRBOAT_REPO ?? "../..", "tests", "golden", name), `{${head.join("")}"stories": [\n${told.join(",\n")}]}\n`);
+}
 
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 export const unhex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "hex"));
@@ -40,14 +69,16 @@ export class FakeLink extends BaseLink {
   override readonly datagrams: boolean;
   readonly sent: Uint8Array[] = [];
   closed = false;
+  /** Too much waits in it already: what may be lost is. */
+  full = false;
 
   constructor(readonly transport: TransportName = "websocket") {
     super();
     this.datagrams = transport === "webtransport";
   }
 
-  send(frame: Uint8Array): void {
-    if (!this.closed) this.sent.push(frame);
+  send(frame: Uint8Array, mayBeLost = false): void {
+    if (!this.closed && !(this.full && mayBeLost)) this.sent.push(frame);
   }
 
   protected _drop(): void {
@@ -104,4 +135,45 @@ export async function until(what: string, condition: () => boolean, limit = 10_0
     if (Date.now() - start > limit) throw new Error(`still waiting: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
+}
+
+export interface Seated {
+  client: Client;
+  room: Room;
+  /** The first link, and all. */
+  link: FakeLink;
+  links: FakeLink[];
+  /** What the client told since. */
+  log: unknown[][];
+}
+
+/** A client in a room, over links that the test holds the other end of. */
+export async function seated(answer: Record<string, unknown>): Promise<Seated> {
+  const links: FakeLink[] = [];
+  const log: unknown[][] = [];
+  const client = connect({ url: "http://test.invalid", transport: "websocket" }, {
+    dialers: {
+      websocket: async () => {
+        links.push(new FakeLink());
+        return links.at(-1)!;
+      },
+    },
+    around: {},
+    now: () => performance.now(),
+  });
+  client.on("status", (status) => log.push(["status", status]));
+  client.on("left", () => log.push(["left"]));
+  client.on("resumed", (resumed) => log.push(["resumed", resumed]));
+  const fetching = globalThis.fetch;
+  globalThis.fetch = () => Promise.reject(new Error("no server"));
+  const joining = client.join("tank8", "blue-fox");
+  await until("a link", () => links.length === 1 && links[0]!.sent.length > 0);
+  globalThis.fetch = fetching;
+  const link = links[0]!;
+  link.say(WELCOMES, { ...WELCOME, device: ["id", "secret"] });
+  link.say(JOINED, answer);
+  const { room } = await joining;
+  await settle();
+  log.length = 0;
+  return { client, link, links, log, room: room as Room };
 }

@@ -1,6 +1,7 @@
 // What both pages need: the player's name, addresses to share, QR codes.
 
 import { encode } from "uqr";
+import type { TransportName } from "../../src/transports/link.js";
 
 export const MODULE = "warbattles";
 
@@ -45,13 +46,25 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** The room's page; of the query only what was asked for is handed on. */
-export function playUrl(base: string, room?: string): string {
-  const url = new URL("play", base);
+/** A room's page; of the query only what was asked for is handed on. War Battles needs no name. */
+export function playUrl(base: string, room?: string, module = MODULE, handedOn = ["view", "transport"]): string {
+  const asked = new URLSearchParams(location.search);
+  const url = new URL(module === MODULE && !asked.has("view") ? "play" : "play/", base);
+  if (url.pathname.endsWith("/")) url.searchParams.set("module", module);
   if (room) url.searchParams.set("room", room);
-  const transport = new URLSearchParams(location.search).get("transport");
-  if (transport) url.searchParams.set("transport", transport);
+  for (const name of handedOn) {
+    const value = asked.get(name);
+    if (value) url.searchParams.set(name, value);
+  }
   return url.href;
+}
+
+const TRANSPORTS = ["webtransport", "websocket", "http"];
+
+/** The transport the address asks for. */
+export function askedTransport(): TransportName | "auto" {
+  const asked = new URLSearchParams(location.search).get("transport") ?? "";
+  return (TRANSPORTS.includes(asked) ? asked : "auto") as TransportName | "auto";
 }
 
 const near = /^(localhost|127\.|\[::1\])/;

@@ -1,6 +1,7 @@
 // Smoke, fire, scorch marks and floating points. All of it is decoration: nothing here decides anything.
 
 import { coat, type Palette } from "./palette.js";
+import type { Sheet } from "./sheet.js";
 
 type Context = CanvasRenderingContext2D;
 
@@ -122,24 +123,15 @@ export class Effects {
   }
 
   /** Under everything that moves. */
-  drawBelow(c: Context): void {
+  drawBelow(c: Context, sheet: Sheet): void {
     for (const { x, y, size, age, turn } of this.#scorches) {
+      c.save();
       c.globalAlpha = Math.min(1, (SCORCH_SECONDS - age) / 8);
-      const burnt = c.createRadialGradient(x, y, 0, x, y, size);
-      burnt.addColorStop(0, "rgb(32 26 20 / 62%)");
-      burnt.addColorStop(0.55, "rgb(40 33 24 / 34%)");
-      burnt.addColorStop(1, "rgb(40 33 24 / 0%)");
-      c.fillStyle = burnt;
-      c.beginPath();
-      // Rays of soot.
-      for (let i = 0; i <= 24; i++) {
-        const a = turn + (i * Math.PI) / 12;
-        const r = size * (i % 2 ? 0.62 : 0.86 + 0.14 * Math.sin(i * 2.3 + turn));
-        c.lineTo(x + Math.cos(a) * r, y + Math.sin(a) * r);
-      }
-      c.fill();
+      c.translate(x, y);
+      c.rotate(turn);
+      sheet.draw(c, `scorch ${size}`, size + 1, size + 1, (g) => paintScorch(g, size));
+      c.restore();
     }
-    c.globalAlpha = 1;
   }
 
   drawAbove(c: Context, colours: Palette): void {
@@ -205,4 +197,20 @@ export class Effects {
     }
     c.globalAlpha = 1;
   }
+}
+
+function paintScorch(c: Context, size: number): void {
+  const burnt = c.createRadialGradient(0, 0, 0, 0, 0, size);
+  burnt.addColorStop(0, "rgb(32 26 20 / 62%)");
+  burnt.addColorStop(0.55, "rgb(40 33 24 / 34%)");
+  burnt.addColorStop(1, "rgb(40 33 24 / 0%)");
+  c.fillStyle = burnt;
+  c.beginPath();
+  // Rays of soot.
+  for (let i = 0; i <= 24; i++) {
+    const a = (i * Math.PI) / 12;
+    const r = size * (i % 2 ? 0.62 : 0.86 + 0.14 * Math.sin(i * 2.3));
+    c.lineTo(Math.cos(a) * r, Math.sin(a) * r);
+  }
+  c.fill();
 }

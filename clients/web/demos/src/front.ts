@@ -2,6 +2,8 @@
 
 import { attract } from "./attract.js";
 import { byId, element, MODULE, playUrl, qrCode, savedName, saveName, sharedBase } from "./common.js";
+import { coat } from "./palette.js";
+import { dice } from "./scene.js";
 
 const LOOK_MS = 3000;
 
@@ -67,6 +69,45 @@ function roomRow({ room, players, seats }: OpenRoom): HTMLLIElement {
   return element("li", "", link);
 }
 
+interface Game {
+  module: string;
+  title: string;
+  seats: number;
+}
+
+/** Every module the server offers; each has a page, made for it or made for any. */
+async function games(): Promise<void> {
+  const { modules } = await get<{ modules: Game[] }>("/api/v1/modules");
+  modules.sort((a, b) => Number(b.module === MODULE) - Number(a.module === MODULE) || a.title.localeCompare(b.title));
+  byId("games").replaceChildren(...modules.map(({ module, title, seats }) => {
+    const people = seats === 1 ? "1 player" : `up to ${seats} players`;
+    const link = element("a", "game", badge(module), element("span", "", element("b", "", title), element("span", "muted", people)));
+    link.href = playUrl(location.href, undefined, module);
+    link.addEventListener("click", keepName);
+    return element("li", "", link);
+  }));
+  byId("games-card").hidden = modules.length === 0;
+}
+
+/** A sign of its own for each module, made from its name. */
+function badge(module: string): SVGSVGElement {
+  let seed = 7;
+  for (const letter of module) seed = (Math.imul(seed, 31) + letter.charCodeAt(0)) | 0;
+  const random = dice(seed);
+  const make = (tag: string, values: Record<string, string | number>) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(values)) made.setAttribute(name, String(value));
+    return made;
+  };
+  const svg = make("svg", { viewBox: "0 0 34 34", "aria-hidden": "true" }) as SVGSVGElement;
+  const [ground, , light] = coat(Math.floor(random() * 15));
+  svg.append(make("rect", { width: 34, height: 34, rx: 10, fill: ground }));
+  for (let i = 0; i < 3; i++) {
+    svg.append(make("circle", { cx: 6 + random() * 22, cy: 6 + random() * 22, r: 3 + random() * 6, fill: i === 0 ? "#fff" : light, opacity: 0.85 }));
+  }
+  return svg;
+}
+
 function keepName(): void {
   const name = nameField.value.trim();
   if (name) saveName(name);
@@ -90,6 +131,7 @@ byId("dice").addEventListener("click", () => void suggest());
 nameField.value = savedName();
 if (!roomField.value) void suggest();
 void invite();
+games().catch(() => {});
 void look();
 setInterval(() => document.visibilityState === "visible" && void look(), LOOK_MS);
 attract(byId<HTMLCanvasElement>("show"));

@@ -1,14 +1,18 @@
 // The game's page: joins the room of the address, draws it, and shows how the connection is.
 
+import { RELOAD, ROCKET_SPEED, toward, walk, type Input, type Soldier } from "../../../../modules/warbattles/shared/step.js";
 import { connect, type AirboatError, type Client, type Room } from "../../src/index.js";
-import type { TransportName } from "../../src/transports/link.js";
-import { byId, MODULE, savedName } from "./common.js";
-import { keyboard, touch } from "./controls.js";
+import { predictOwn, type Own } from "../../src/predict.js";
+import { askedTransport, byId, MODULE, savedName } from "./common.js";
+import { keyboard, thumbstick, trigger } from "./controls.js";
 import { Hud } from "./hud.js";
-import { emptyScene, type Field, type Scene } from "./scene.js";
+import { Meter } from "./meter.js";
+import { emptyScene, type Field, type Flying, type Scene } from "./scene.js";
 import { Stage } from "./stage.js";
 
 type Entity = ReturnType<Room["entities"]> extends ReadonlyMap<number, infer E> ? E : never;
+
+type Pressed = Input & { fire: number };
 
 interface Boom {
   kind: string;
@@ -33,21 +37,38 @@ export interface State {
   best: { name: string; score: number };
 }
 
-const TRANSPORTS = ["webtransport", "websocket", "http"];
+/** A rocket of one's own that the room has not told of yet. */
+interface Ghost {
+  /** Below zero: no entity's. */
+  id: number;
+  x: number;
+  y: number;
+  vx: number;
+  vy: number;
+  since: number;
+}
+
+/** Corrections beyond this many units are no glide. */
+const SNAP = 60;
+/** Ticks after which a rocket that the room does not tell of was none. */
+const GHOST_TICKS = 30;
+/** Ticks by which the room's rocket may be off from ours. */
+const ALIKE = 8;
 
 const query = new URLSearchParams(location.search);
-const asked = query.get("transport") ?? "";
-const transport = (TRANSPORTS.includes(asked) ? asked : "auto") as TransportName | "auto";
-const client = connect({ name: savedName(), transport });
+const client = connect({ name: savedName(), transport: askedTransport() });
 const hud = new Hud(client);
 
 /** For the console, and for tests. */
 declare global {
   interface Window {
     airboat: { client: Client; room?: Room };
+    /** One's own soldier. */
+    mine?: Own<Soldier, Pressed>;
   }
 }
 window.airboat = { client };
+new Meter(client, () => current?.mine.prediction);
 
 async function enter(): Promise<void> {
   hud.waiting();
@@ -59,12 +80,14 @@ async function enter(): Promise<void> {
   history.replaceState(null, "", url);
   hud.entered(room);
   play(room);
+  if (current) window.mine = current.mine;
 }
 
 /** Only the first time: a room that is entered again after a loss is another one with its own stage. */
 let current: Game | undefined;
 
 function play(room: Room<State>): void {
+  current?.mine.stop();
   current = new Game(room);
 }
 
@@ -74,8 +97,17 @@ class Game {
   readonly #height: number;
   readonly #booms: { tick: number; boom: Boom }[] = [];
   readonly #scene: Scene = emptyScene();
+  /** One's own soldier, as it will be: the room's step on the very inputs that are on their way to it. */
+  readonly mine: Own<Soldier, Pressed>;
   /** Where one's soldier was last: the camera waits there for it to come back. */
   #eye: { x: number; y: number };
+  #ghosts: Ghost[] = [];
+  #ghost = 0;
+  /** A rocket of the room goes on under the name of the ghost that it was. */
+  readonly #names = new Map<number, number>();
+  /** The soldier that was predicted last. */
+  #self: number | undefined;
+  readonly #launcher = { soldier: -1, rockets: 0, loaded: 0 };
 
   constructor(room: Room<State>) {
     this.#room = room;
@@ -85,9 +117,40 @@ class Game {
     this.#stage = new Stage(byId<HTMLCanvasElement>("field"), flipped(map));
     room.on("boom", (boom: Boom, tick) => this.#booms.push({ tick, boom }));
     // Those that are there already were not fired just now.
-    room.on("spawn", "rocket", (rocket) => this.#fired(rocket, false));
+    room.on("spawn", "rocket", (rocket) => this.#materialise(rocket) || this.#fired(rocket, false));
+    room.on("despawn", "rocket", ({ id }) => this.#names.delete(id));
     room.on("spawn", "shell", (shell) => this.#fired(shell, true));
+    this.mine = predictOwn<Soldier, Pressed>(room as Room, "soldier", {
+      step: walk,
+      snap: SNAP,
+      stepped: (soldier, input, tick) => this.#launch(soldier, input, tick),
+    });
     room.input({ mx: 0, my: 0 });
+  }
+
+  /** What the room will do with a press, done here at once. */
+  #launch(soldier: Soldier, input: Pressed, tick: number): void {
+    const launcher = this.#launcher;
+    if (launcher.soldier !== this.mine.id) Object.assign(launcher, { soldier: this.mine.id, rockets: 0, loaded: 0 });
+    launcher.rockets += input.fire;
+    const { tickRate } = this.#room.schema;
+    if (launcher.rockets === 0 || tick / tickRate < launcher.loaded) return;
+    launcher.rockets--;
+    launcher.loaded = tick / tickRate + RELOAD;
+    const { x, y } = soldier;
+    const velocity = toward(soldier.heading, ROCKET_SPEED);
+    this.#ghosts.push({ id: --this.#ghost, x, y, vx: velocity.x, vy: velocity.y, since: tick });
+    const at = this.#place(x, y);
+    this.#stage.effects.muzzle(at.x, at.y, Math.atan2(-velocity.y, velocity.x));
+  }
+
+  /** The room's own rocket takes the place of the one that was shown already. */
+  #materialise(rocket: Entity): boolean {
+    if (rocket.owner !== this.#room.me) return false;
+    const i = this.#ghosts.findIndex(({ since }) => Math.abs(since - rocket.since) <= ALIKE);
+    if (i < 0) return false;
+    this.#names.set(rocket.id, this.#ghosts.splice(i, 1)[0]!.id);
+    return true;
   }
 
   #fired(flying: Entity, byTank: boolean): void {
@@ -108,24 +171,42 @@ class Game {
     const { soldiers, tanks, rockets, shells } = this.#scene;
     const [room, height] = [this.#room, this.#height];
     soldiers.length = tanks.length = rockets.length = shells.length = 0;
+    const mine = this.mine.view;
+    if (mine) this.#self = this.mine.id;
     for (const { id, owner, view } of room.entities("soldier").values()) {
       const player = room.player(owner);
       const me = owner === room.me;
-      const at = { x: view.x as number, y: height - view.y };
+      const { x, y, heading, moving } = mine && id === this.mine.id ? mine : (view as Soldier);
+      // One that is hit already, but not yet in what is seen of others, stays where it was seen.
+      const at = me && !mine && this.#self === id ? this.#eye : { x, y: height - y };
       if (me) this.#eye = at;
       soldiers.push({
-        id, ...at, heading: -view.heading, moving: view.moving, colour: Number(owner) - 1, name: player?.name ?? "", me,
+        id, ...at, heading: -heading, moving, colour: Number(owner) - 1, name: player?.name ?? "", me,
         away: player?.connected === false,
       });
     }
     for (const { id, view } of room.entities("tank").values()) tanks.push({ id, x: view.x, y: height - view.y, heading: -view.heading });
     for (const [name, list] of [["rocket", rockets], ["shell", shells]] as const) {
-      for (const { id, view } of room.entities(name).values()) list.push({ id, x: view.x, y: height - view.y, vx: view.vx, vy: -view.vy });
+      for (const { id, view } of room.entities(name).values()) {
+        list.push({ id: this.#names.get(id) ?? id, x: view.x, y: height - view.y, vx: view.vx, vy: -view.vy });
+      }
     }
+    this.#drawGhosts(rockets);
     // On foot first, then those with the ring: one should always see oneself.
     soldiers.sort((a, b) => Number(a.me) - Number(b.me));
     hud.alive(soldiers.some((s) => s.me));
     this.#stage.draw(this.#scene, dt, this.#eye);
+  }
+
+  #drawGhosts(rockets: Flying[]): void {
+    if (this.#ghosts.length === 0) return;
+    const now = this.#room.ownTick;
+    this.#ghosts = this.#ghosts.filter(({ since }) => now - since < GHOST_TICKS);
+    for (const { id, x, y, vx, vy, since } of this.#ghosts) {
+      const seconds = Math.max(0, now - since) / this.#room.schema.tickRate;
+      const at = this.#place(x + vx * seconds, y + vy * seconds);
+      rockets.push({ id, ...at, vx, vy: -vy });
+    }
   }
 
   /** Messages come as soon as they can; what they tell of is seen a little later. */
@@ -157,12 +238,11 @@ function flipped(map: MapData): Field {
   };
 }
 
-const steering = {
-  move: (mx: number, my: number) => client.room?.input({ mx, my }),
-  fire: () => client.room?.press("fire"),
-};
-keyboard(steering);
-touch(byId("pad"), byId("stick"), byId("fire"), steering);
+const move = (mx: number, my: number) => client.room?.input({ mx, my });
+const fire = () => client.room?.press("fire");
+keyboard({ move, presses: { Space: fire, Enter: fire } });
+thumbstick(byId("pad"), byId("stick"), move, true);
+trigger(byId("fire"), fire);
 
 client.on("status", (status) => hud.status(status));
 client.on("left", (error: AirboatError) => {

@@ -1,6 +1,7 @@
 // What moves, each drawn at the origin looking to the right.
 
 import { coat, type Palette } from "./palette.js";
+import type { Sheet } from "./sheet.js";
 
 type Context = CanvasRenderingContext2D;
 
@@ -18,12 +19,24 @@ function disc(c: Context, x: number, y: number, r: number, fill: string): void {
   c.fill();
 }
 
+/** Steps of a soldier's walk that are drawn. */
+const PACES = 16;
+const PHASES = 8;
+const FLAMES = 5;
+
 /** `walk`: the phase of the steps; undefined when standing. */
-export function soldier(c: Context, colour: number, heading: number, walk: number | undefined): void {
-  const [main, shade, light] = coat(colour);
-  const swing = walk === undefined ? 0 : Math.sin(walk);
+export function soldier(c: Context, sheet: Sheet, colour: number, heading: number, walk: number | undefined): void {
+  const pace = walk === undefined ? 0 : Math.round((walk / (2 * Math.PI)) * PACES) % PACES;
   c.save();
   c.rotate(heading);
+  sheet.draw(c, `soldier ${colour} ${pace}`, 18, 12, (g) => paintSoldier(g, colour, Math.sin((pace / PACES) * 2 * Math.PI)));
+  c.restore();
+  // The light does not turn with the head.
+  disc(c, -1.9, -2.3, 2, coat(colour)[2]);
+}
+
+function paintSoldier(c: Context, colour: number, swing: number): void {
+  const [main, shade] = coat(colour);
   // Boots.
   box(c, -3.6 + swing * 4.6, -6.2, 7.4, 4.4, 2, "#33302c");
   box(c, -3.6 - swing * 4.6, 1.8, 7.4, 4.4, 2, "#33302c");
@@ -73,9 +86,6 @@ export function soldier(c: Context, colour: number, heading: number, walk: numbe
   c.beginPath();
   c.arc(0, -0.2, 4.4, -0.9, 0.9);
   c.stroke();
-  c.restore();
-  // The light does not turn with the head.
-  disc(c, -1.9, -2.3, 2, light);
 }
 
 const HULLS = [
@@ -85,14 +95,27 @@ const HULLS = [
 ] as const;
 
 /** `tread`: how far it has come, which turns the treads. */
-export function tank(c: Context, id: number, heading: number, aim: number, tread: number, recoil: number): void {
-  const [main, shade, light] = HULLS[id % HULLS.length]!;
+export function tank(c: Context, sheet: Sheet, id: number, heading: number, aim: number, tread: number, recoil: number): void {
+  const kind = id % HULLS.length;
+  const phase = Math.floor(((((tread % 4) + 4) % 4) / 4) * PHASES);
   c.save();
   c.rotate(heading);
+  sheet.draw(c, `hull ${kind} ${phase}`, 18, 14, (g) => paintHull(g, kind, (phase / PHASES) * 4));
+  c.restore();
+  c.save();
+  c.rotate(aim);
+  c.translate(-recoil, 0);
+  sheet.draw(c, `barrel ${kind}`, 23, 3, (g) => paintBarrel(g, kind));
+  c.translate(recoil, 0);
+  sheet.draw(c, `turret ${kind}`, 10, 10, (g) => paintTurret(g, kind));
+  c.restore();
+}
+
+function paintHull(c: Context, kind: number, phase: number): void {
+  const [main, shade] = HULLS[kind]!;
   for (const y of [-13, 6.4]) {
     box(c, -17, y, 34, 6.6, 2.6, "#2d2f2b");
     c.fillStyle = "#4d504a";
-    const phase = ((tread % 4) + 4) % 4;
     for (let x = -16 - phase; x < 16; x += 4) if (x > -16.6) c.fillRect(x + 0.6, y + 0.9, 1.9, 4.8);
   }
   c.fillStyle = shade;
@@ -114,12 +137,17 @@ export function tank(c: Context, id: number, heading: number, aim: number, tread
   disc(c, 11.4, -4, 1.2, "#ffe8a3");
   disc(c, 11.4, 4, 1.2, "#ffe8a3");
   box(c, -15.9, -7.6, 2, 4.6, 0.8, "#3a3d35");
-  c.restore();
-  c.save();
-  c.rotate(aim);
-  box(c, 4 - recoil, -1.9, 17, 3.8, 1, shade);
-  box(c, 4 - recoil, -1.5, 17, 1.4, 0.7, light);
-  box(c, 18.4 - recoil, -2.7, 4, 5.4, 1.2, "#34372f");
+}
+
+function paintBarrel(c: Context, kind: number): void {
+  const [, shade, light] = HULLS[kind]!;
+  box(c, 4, -1.9, 17, 3.8, 1, shade);
+  box(c, 4, -1.5, 17, 1.4, 0.7, light);
+  box(c, 18.4, -2.7, 4, 5.4, 1.2, "#34372f");
+}
+
+function paintTurret(c: Context, kind: number): void {
+  const [main, shade, light] = HULLS[kind]!;
   c.fillStyle = "rgb(0 0 0 / 18%)";
   c.beginPath();
   c.ellipse(0.8, 1, 9, 8.4, 0, 0, 7);
@@ -134,12 +162,17 @@ export function tank(c: Context, id: number, heading: number, aim: number, tread
   c.fill();
   disc(c, -2, -1.8, 3.4, shade);
   disc(c, -2.2, -2.1, 2.7, light);
+}
+
+export function rocket(c: Context, sheet: Sheet, heading: number, flicker: number): void {
+  const size = Math.floor(flicker * FLAMES);
+  c.save();
+  c.rotate(heading);
+  sheet.draw(c, `rocket ${size}`, 23, 14, (g) => paintRocket(g, size / FLAMES));
   c.restore();
 }
 
-export function rocket(c: Context, heading: number, flicker: number): void {
-  c.save();
-  c.rotate(heading);
+function paintRocket(c: Context, flicker: number): void {
   const flame = 9 + flicker * 5;
   const glow = c.createRadialGradient(-9, 0, 0, -9, 0, 13);
   glow.addColorStop(0, "rgb(255 190 80 / 75%)");
@@ -169,10 +202,13 @@ export function rocket(c: Context, heading: number, flicker: number): void {
   c.quadraticCurveTo(8, -1.4, 9.6, 0);
   c.quadraticCurveTo(8, 1.4, 4.4, 2.2);
   c.fill();
-  c.restore();
 }
 
-export function shell(c: Context): void {
+export function shell(c: Context, sheet: Sheet): void {
+  sheet.draw(c, "shell", 10, 10, paintShell);
+}
+
+function paintShell(c: Context): void {
   const glow = c.createRadialGradient(0, 0, 1, 0, 0, 9);
   glow.addColorStop(0, "rgb(255 220 120 / 95%)");
   glow.addColorStop(1, "rgb(255 120 30 / 0%)");

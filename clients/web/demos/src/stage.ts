@@ -4,6 +4,7 @@ import { Effects } from "./effects.js";
 import { paintGround, tree, treeSize, type Ground } from "./ground.js";
 import { coat, onTheme, palette } from "./palette.js";
 import type { Field, Flying, Scene, Soldier, Tank } from "./scene.js";
+import { Sheet } from "./sheet.js";
 import * as sprites from "./sprites.js";
 
 /** Smaller than this nobody recognises a soldier: then the camera follows instead of showing everything. */
@@ -50,6 +51,9 @@ export class Stage {
   readonly #options: StageOptions;
   readonly #traces = new Map<number, Trace>();
   readonly #trees: HTMLCanvasElement[] = [];
+  readonly #sheet = new Sheet();
+  /** Of names, by text and font. */
+  readonly #widths = new Map<string, number>();
   #ground: Ground | undefined;
   #width = 0;
   #height = 0;
@@ -91,6 +95,7 @@ export class Stage {
 
   #prepare(): Ground {
     const fine = this.#scale * this.#dpr;
+    this.#sheet.reset(fine);
     const beyond = (view: number, size: number) => Math.max(60, (view / this.#scale - size) / 2 + 8);
     const [mx, my] = [beyond(this.#width, this.#field.width), beyond(this.#height, this.#field.height)];
     this.#ground = paintGround(this.#field, palette(), fine, mx, my);
@@ -120,7 +125,7 @@ export class Stage {
     const [dx, dy] = [Math.sin(this.#time * 71) * shake, Math.cos(this.#time * 83) * shake];
     c.setTransform(s, 0, 0, s, this.#canvas.width / 2 - (this.#cameraX + dx) * s, this.#canvas.height / 2 - (this.#cameraY + dy) * s);
     c.drawImage(ground.canvas, ground.x, ground.y, ground.width, ground.height);
-    this.effects.drawBelow(c);
+    this.effects.drawBelow(c, this.#sheet);
     for (const tank of scene.tanks) this.#tank(tank, scene.soldiers, dt);
     for (const soldier of scene.soldiers) this.#soldier(soldier, dt);
     for (const shell of scene.shells) this.#shell(shell);
@@ -173,7 +178,7 @@ export class Stage {
     sprites.shadow(c, palette(), tank.x + 3, tank.y + 5, 19, 15, tank.heading);
     c.save();
     c.translate(tank.x, tank.y);
-    sprites.tank(c, tank.id, tank.heading, trace.aim, trace.way, trace.recoil);
+    sprites.tank(c, this.#sheet, tank.id, tank.heading, trace.aim, trace.way, trace.recoil);
     c.restore();
   }
 
@@ -194,7 +199,7 @@ export class Stage {
     if (soldier.away) c.globalAlpha = 0.5;
     c.translate(soldier.x, soldier.y);
     c.scale(LARGER, LARGER);
-    sprites.soldier(c, soldier.colour, trace.heading, soldier.moving ? trace.way * 0.17 : undefined);
+    sprites.soldier(c, this.#sheet, soldier.colour, trace.heading, soldier.moving ? trace.way * 0.17 : undefined);
     c.restore();
   }
 
@@ -222,7 +227,7 @@ export class Stage {
     sprites.shadow(this.#c, palette(), rocket.x + 4, rocket.y + 12, 7, 2.6, heading);
     this.#c.save();
     this.#c.translate(rocket.x, rocket.y);
-    sprites.rocket(this.#c, heading, this.effects.calm ? 0.5 : Math.random());
+    sprites.rocket(this.#c, this.#sheet, heading, this.effects.calm ? 0.5 : Math.random());
     this.#c.restore();
   }
 
@@ -230,7 +235,7 @@ export class Stage {
     sprites.shadow(this.#c, palette(), shell.x + 3, shell.y + 10, 4, 2.4);
     this.#c.save();
     this.#c.translate(shell.x, shell.y);
-    sprites.shell(this.#c);
+    sprites.shell(this.#c, this.#sheet);
     this.#c.restore();
   }
 
@@ -252,17 +257,26 @@ export class Stage {
     const c = this.#c;
     const size = 11.5 / Math.min(this.#scale, 1.25);
     const text = away ? `${name} …` : name;
-    c.font = `${me ? 800 : 600} ${size}px ${this.#font}`;
-    c.textAlign = "center";
-    c.textBaseline = "middle";
-    const width = c.measureText(text).width + size;
-    const top = y - 24 - size;
-    c.fillStyle = palette().label;
-    c.beginPath();
-    c.roundRect(x - width / 2, top - size * 0.72, width, size * 1.44, size * 0.72);
-    c.fill();
-    c.fillStyle = palette().labelText;
-    c.fillText(text, x, top + size * 0.06);
-    c.textBaseline = "alphabetic";
+    const font = `${me ? 800 : 600} ${size}px ${this.#font}`;
+    let width = this.#widths.get(text + font);
+    if (width === undefined) {
+      c.font = font;
+      this.#widths.set(text + font, (width = c.measureText(text).width + size));
+    }
+    const [w, h] = [width / 2, size * 0.72];
+    c.save();
+    c.translate(x, y - 24 - size);
+    this.#sheet.draw(c, `name ${font} ${text}`, w, h, (g) => {
+      g.font = font;
+      g.textAlign = "center";
+      g.textBaseline = "middle";
+      g.fillStyle = palette().label;
+      g.beginPath();
+      g.roundRect(-w, -h, width!, h * 2, h);
+      g.fill();
+      g.fillStyle = palette().labelText;
+      g.fillText(text, 0, size * 0.06);
+    });
+    c.restore();
   }
 }

@@ -38,10 +38,7 @@ export declare class Writer {
 export declare const widen: (low: number, near: number) => number;
 /** Whole frames with their u32 length before them, out of chunks cut anywhere. */
 export declare class Frames {
-    private readonly _max;
     private _kept;
-    /** The largest frame believed; a longer one means that we have lost our place in the stream. */
-    constructor(_max?: number);
     push(chunk: Uint8Array, each: (frame: Uint8Array) => void): void;
 }
 /** A frame with its length before it. */

@@ -1,3 +1,4 @@
+import type { HashCheck } from "./debug.js";
 import { type AirboatError } from "./errors.js";
 import { type Surroundings } from "./identity.js";
 import { type Dialers } from "./ladder.js";
@@ -12,8 +13,8 @@ export interface ConnectOptions {
     /** Another person in the same browser. */
     profile?: string | undefined;
     transport?: "auto" | TransportName | undefined;
-    /** Compare the state with the server's hashes twice a second or so; see `room.hashes`. */
-    debugHash?: boolean | undefined;
+    /** Compares the state with the server's hashes; from `airboat/debug`. */
+    debugHash?: HashCheck | undefined;
 }
 export interface JoinOptions {
     password?: string | undefined;
@@ -50,13 +51,28 @@ export interface Environment {
     now: () => number;
 }
 export declare class Client {
-    #private;
     /** What the last `list` brought. */
     rooms: RoomSummary[];
     room: Room | undefined;
     status: Status;
+    private readonly _base;
+    private readonly _listeners;
+    private readonly _session;
+    private readonly _ladder;
+    private readonly _identity;
+    private readonly _clock;
+    private readonly _now;
+    private _tender;
+    private _queue;
+    private readonly _over;
+    private _tended;
+    private _watchPage;
+    private _status;
+    private _tend;
+    private _get;
     /** Enters a room, opening it if there is none of this name; without a name, a free one that is easy to say. */
     join<State = Record<string, any>>(module: string, name?: string, options?: JoinOptions): Promise<JoinResult<State>>;
+    _join<State>(module: string, name: string, options: JoinOptions): Promise<JoinResult<State>>;
     /** The open rooms of a module, or of all. */
     list(module?: string): Promise<ListResult>;
     on(event: "status", fn: (status: Status, error?: AirboatError) => void): () => void;
@@ -66,6 +82,8 @@ export declare class Client {
     on(event: "resumed", fn: (resumed: Resumed) => void): () => void;
     /** How the link travels, while there is one. */
     get transport(): TransportName | undefined;
+    /** Another transport, while one plays: nothing is lost on the way. False: it did not work, and all stays as it was. */
+    use(transport: TransportName | "auto"): Promise<boolean>;
     /** Round trip in milliseconds, smoothed. */
     get rtt(): number;
     /** How late snapshots come, in milliseconds: 19 of 20 are better. */

@@ -21,6 +21,8 @@ export declare class Rows {
 /** All entities at one tick, in the schema's order of classes. */
 export declare class World {
     tick: number;
+    /** Lacks some of what the room has: it did not fit into a datagram. Not to be compared with hashes. */
+    partial: boolean;
     readonly classes: Rows[];
     constructor(schema: Schema);
     copy(from: World | undefined): void;
@@ -33,6 +35,8 @@ export declare class DeltaDecoder {
     private readonly _low;
     private readonly _high;
     private readonly _gone;
+    /** What the blocks of each class have taken so far. */
+    readonly bytes: number[];
     constructor(_schema: Schema);
     /** Turns `world` (a copy of the baseline) into the state at `tick`. On an error it is left half done. */
     decode(reader: Reader, world: World, tick: number): void;

@@ -57,6 +57,8 @@ export declare function u32(value: unknown): number;
 export declare function string(value: unknown): string;
 export declare function list(value: unknown): unknown[];
 export type Table = Record<string, unknown>;
+/** A plain object, not a list, bytes or a reference. */
+export declare const isTable: (value: unknown) => value is Table;
 export declare function table(value: unknown): Table;
 export declare function bytes(value: unknown): Uint8Array;
 /** The whole room as it stands. */

@@ -13,7 +13,7 @@ export declare class Shelf {
     private readonly _memory;
     constructor(_place: Place | undefined);
     read<T>(key: string): T | undefined;
-    write(key: string, value: unknown): void;
+    write(key: string, value?: object): void;
 }
 export declare class Identity {
     private readonly _host;
@@ -39,7 +39,7 @@ export declare class Identity {
     private _lock;
     /** Asks all tabs; whoever holds the seat, or asked for it with the lower number, says so. */
     private _ask;
-    saveToken(token: Uint8Array | undefined): void;
+    saveToken(token?: Uint8Array): void;
     /** For good: another tab or client may have the place. */
     release(): void;
 }

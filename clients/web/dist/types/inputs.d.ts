@@ -1,38 +1,46 @@
 import { type Field } from "./schema.js";
 export type InputValues = Record<string, number | boolean | string>;
+/** An input with a press that the room is not known to have. */
+interface Kept {
+    number: number;
+    steps: Int32Array[];
+    pressed: Int32Array;
+}
 export declare class Inputs {
     private readonly _fields;
     /** Set by the first `set` or `press`: until then nothing is sent. */
     active: boolean;
     /** The number of the newest input. */
     newest: number;
+    /** Ascending. */
+    kept: Kept[];
     private readonly _held;
     private readonly _waiting;
     private _recent;
+    /** By field, how many presses the newest input has: none or one. */
+    private _pressed;
+    private _epoch;
     constructor(_fields: readonly Field[]);
-    /** The join answer names the number to start with, and presses count from 0 again. */
-    restart(first: number): void;
+    /**
+     * The join answer names the number to start with, and presses count from 0 again. In the same life of the room, those
+     * from that number on never came.
+     */
+    restart(epoch: number, first: number): void;
+    /** Goes on holding what another version of the module was told, as far as there are fields for it. */
+    adopt(old: Inputs): void;
     private _index;
     set(values: InputValues): void;
     press(name: string): void;
-    /** This tick's input. */
-    sample(): void;
-    frame(epoch: number, acked: number, viewTick: number): Uint8Array;
+    /** The room has applied this one, and by the running counts all presses before it. */
+    applied(number: number): void;
+    /** This tick's input. Whether it has a press. */
+    sample(): boolean;
+    /** What is held, as the room reads it: in real units, rounded. Presses are those of the newest input. */
+    get values(): InputValues;
+    /** The newest, with the last three; or one of those that are kept. */
+    frame(acked: number, viewTick: number, { number, steps }?: {
+        number: number;
+        steps: Int32Array<ArrayBufferLike>[];
+    }): Uint8Array;
 }
-/** Calls once a tick, shifted so that what it sends arrives shortly before the room's tick. */
-export declare class Pacer {
-    private readonly _period;
-    private readonly _now;
-    private readonly _beat;
-    private _timer;
-    private _due;
-    private _shift;
-    /** Milliseconds an input should arrive early. */
-    private _aim;
-    constructor(_period: number, _now: () => number, _beat: () => void);
-    start(): void;
-    stop(): void;
-    private _schedule;
-    /** How early the last input came. Late ones move the beat at once and ask for more room; early ones only slowly. */
-    slack(early: number): void;
-}
+export {};

@@ -7,6 +7,8 @@ export interface Report {
     skips: number;
     /** Milliseconds the applied input came early; negative: a tick had to do without it. */
     slack: number;
+    /** The newest state lacks some of what the room has: so much changes that not all of it fits a datagram. */
+    partial: boolean;
 }
 /** The interpolated values of an entity: those of its fields, at the time being shown. */
 export type View = Record<string, any>;
@@ -32,23 +34,32 @@ export declare class Mirror {
     /** The tick to show now. */
     private readonly _view;
     private readonly _crowd;
+    /** The tick at which one's own are, where it is another. */
+    private readonly _own;
     readonly report: Report;
     private _epoch;
     /** Ascending by tick; the last is the newest. */
     private _worlds;
     private readonly _pool;
     private readonly _decoder;
+    /** What snapshots have brought, by class. */
+    readonly bytes: readonly number[];
     private readonly _populations;
     private _baseline;
     private _stamp;
     private _fresh;
     private _viewTick;
+    private _ownTick;
     private _before;
     private _after;
     private _share;
+    /** The player whose client this is. */
+    me: string;
     constructor(schema: Schema, 
     /** The tick to show now. */
-    _view: () => number, _crowd: Crowd);
+    _view: () => number, _crowd: Crowd, 
+    /** The tick at which one's own are, where it is another. */
+    _own?: () => number);
     /** The newest tick held. */
     get tick(): number;
     get newest(): World | undefined;
@@ -68,7 +79,12 @@ export declare class Mirror {
     private _set;
     /** Lets entities come and go as the view time passes their tick, and forgets worlds nobody needs. */
     advance(viewTick: number): void;
+    /** What moves by itself and is one's own is shown at the tick that one's inputs are for: others are seen as they were. */
+    private _ahead;
+    private _of;
     entities(className: string): Map<number, Entity> | undefined;
+    /** One's own in the newest world. */
+    own(className: string): Entity | undefined;
     /** By id, whatever its class: as soon as it is known, not only when it is shown. */
     entity(id: number): Entity | undefined;
     /**
@@ -77,5 +93,5 @@ export declare class Mirror {
      */
     present(): number;
     /** Fills `view` with the values at the time being shown. An entity in neither world keeps the ones it had. */
-    show(of: EntityClass, id: number, view: View): void;
+    show(of: EntityClass, entity: Entity, view: View): void;
 }

@@ -27,7 +27,7 @@ export declare class Outbox {
     /** A new link to the same life of the room, which has these. */
     resume(received: number): void;
     /** A new life: what its state contains is done, the rest gets new numbers. Answers of what is done are lost. */
-    restart(applied: number): void;
+    restart(applied: number, reason?: number): void;
     /** Out of the room. */
     clear(): void;
 }

@@ -1,39 +1,40 @@
 import { type AirboatError } from "./errors.js";
-import { type JoinRequest, type Joined } from "./frames.js";
-import { type Answer } from "./outbox.js";
+import * as frames from "./frames.js";
+import { type JoinRequest, type Joined, type Pong } from "./frames.js";
+import { type Hearer, type News } from "./incoming.js";
+import { Outbox, type Answer } from "./outbox.js";
 import type { Link, TransportName } from "./transports/link.js";
 export type Status = "connecting" | "online" | "reconnecting" | "offline";
 export interface SessionInit {
     name: string;
     client: string;
-    debugHash: boolean;
-    climb(): Promise<Link | undefined>;
-    greeted(transport: TransportName): void;
-    failed(transport: TransportName): void;
+    debugHash: true | undefined;
+    ladder: {
+        climb(than?: TransportName): Promise<Link | undefined>;
+        due(transport: TransportName): boolean;
+        worked(transport: TransportName): void;
+        failed(transport: TransportName): void;
+    };
     identity: {
         device: [string, string] | undefined;
         readonly token: Uint8Array | undefined;
         claim(): Promise<void>;
-        saveToken(token: Uint8Array | undefined): void;
+        saveToken(token?: Uint8Array): void;
     };
     now(): number;
 }
 /** What the session tells its owner. */
-export interface SessionEvents {
+export interface SessionEvents extends News {
     status(status: Status, error?: AirboatError): void;
     joined(answer: Joined): void;
     /** A lost link is back; `joined` came before it when the room had to be told anew. */
     resumed(how: "replayed" | "joined", messagesLost: number): void;
     left(error: AirboatError): void;
-    message(name: string, data: unknown, tick: number): void;
-    document(name: string, operations: unknown[], tick: number): void;
-    hash(tick: number, world: number, documents: number): void;
-    snapshot(frame: Uint8Array): void;
     pong(sent: number, tick: number, ageUs: number): void;
     /** The newest snapshot held. */
     tick(): number;
 }
-export declare class Session {
+export declare class Session implements Hearer {
     private readonly _init;
     private readonly _on;
     epoch: number;
@@ -48,20 +49,15 @@ export declare class Session {
     private _place;
     private _request;
     private _closed;
-    private readonly _outbox;
+    readonly _outbox: Outbox;
     private _received;
     private _confirmed;
     private _attempt;
     private _openSince;
     private _retry;
     private _answerTimer;
-    private _heard;
-    private _pinged;
-    /** When the first ping left since we last heard anything. */
-    private _unanswered;
-    private _pings;
-    private _quick;
-    private _token;
+    /** The link's. */
+    private _pulse;
     private _pingMs;
     private _presentedToken;
     private _afresh;
@@ -83,30 +79,31 @@ export declare class Session {
     /** The page is back, or the network: no reason to wait any longer. */
     wake(): void;
     private _end;
+    /** To whatever the ladder says now, or a better one `than` this: the old link serves until then. False: it stays. */
+    move(than?: TransportName): Promise<boolean>;
     private _dial;
     private _greet;
     /** A server that says nothing where an answer is due: the room may have gone without our knowing. */
     private _awaitAnswer;
     private _cut;
     /** The link is over. Reasons below 50 mean come back. */
-    private _ended;
+    _ended(reason: number, text?: string): void;
     private _again;
     private _take;
-    private _dispatch;
-    private _reliable;
-    private _numbered;
-    private _welcome;
-    private _joined;
-    private _resumed;
+    _pong({ token, tick, ageUs }: Pong): void;
+    _counts(number: number): boolean;
+    _welcome(map: frames.Table): void;
+    _joined(answer: Joined): void;
+    _resumed(epoch: number, received: number): void;
     private _opened;
-    private _refused;
+    _refused(reason: number, text: string): void;
     /** Out of the room, for whatever reason. */
-    private _gone;
+    _gone(error: AirboatError): void;
     /** False when there is no room, or too much waits already. Throws on what cannot be encoded. */
     send(name: string, data: unknown): boolean;
     call(name: string, data: unknown, timeoutMs: number): Promise<Answer>;
     private _pump;
-    private _saved;
+    _saved(epoch: number, received: number, saved: number): void;
     private _confirm;
     ping(): void;
     /** Several times a second, from a timer and, as hidden pages have slow timers, from incoming frames. */

@@ -1,7 +1,7 @@
 // HTTP: one link made of many requests. One is always parked at the server until there is something to read; what we
 // send goes beside it, one request at a time, so that nothing overtakes.
 
-import { Frames, Reader, Writer } from "../bytes.js";
+import { framed, Frames, Reader, Writer } from "../bytes.js";
 import { BaseLink, type Link, type Target } from "./link.js";
 
 const PARK = 1;
@@ -39,19 +39,24 @@ class HttpLink extends BaseLink {
     void this._flush();
   }
 
+  /** The server has answered, and given a token. */
+  private get _known(): boolean {
+    return this._token.some(Boolean);
+  }
+
   private _body(flags: number, frames: Uint8Array[]): Uint8Array {
     const out = new Writer();
     out.raw(this._token);
     out.u32(++this._number);
     out.u8(flags);
-    for (const frame of frames) {
-      out.u32(frame.length);
-      out.raw(frame);
-    }
+    out.raw(framed(...frames));
     return out.finish();
   }
 
-  /** The frames of the answer. A request that fails is sent again as it was: its number makes that harmless. */
+  /**
+   * The frames of the answer. A request that fails is sent again as it was: its number makes that harmless. Not so the hello:
+   * where nothing answers, the other transports have another chance with the next.
+   */
   private async _ask(body: Uint8Array, limit: number): Promise<Uint8Array[]> {
     for (let tries = 1; ; tries++) {
       const stop = new AbortController();
@@ -65,7 +70,7 @@ class HttpLink extends BaseLink {
           signal: stop.signal,
           cache: "no-store",
         });
-        if (!response.ok) throw new Error(String(response.status));
+        if (!response.ok) throw response.status;
         const reader = new Reader(new Uint8Array(await response.arrayBuffer()));
         this._token = reader.take(16).slice();
         reader.u32();
@@ -73,7 +78,7 @@ class HttpLink extends BaseLink {
         new Frames().push(reader.take(reader.left), (frame) => frames.push(frame));
         return frames;
       } catch (error) {
-        if (this._over || tries === TRIES) throw error;
+        if (this._over || tries === TRIES || !this._known) throw error;
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * tries));
       } finally {
         clearTimeout(timer);
@@ -86,7 +91,7 @@ class HttpLink extends BaseLink {
     try {
       let body = this._body(0, [hello]);
       while (!this._over) {
-        for (const frame of await this._ask(body, POLL_LIMIT_MS)) if (!this._over) this.onframe(frame);
+        for (const frame of await this._ask(body, POLL_LIMIT_MS)) this._give(frame);
         const ack = this.onpoll();
         body = this._body(PARK, ack ? [ack] : []);
         void this._flush();
@@ -98,12 +103,12 @@ class HttpLink extends BaseLink {
 
   private async _flush(): Promise<void> {
     // The token comes with the answer to the hello; frames wait for it.
-    if (this._sending || this._token.every((byte) => byte === 0)) return;
+    if (this._sending || !this._known) return;
     this._sending = true;
     try {
       while (this._queue.length > 0 && !this._over) {
         const frames = this._queue.splice(0).map((q) => q.frame);
-        for (const frame of await this._ask(this._body(0, frames), SEND_LIMIT_MS)) if (!this._over) this.onframe(frame);
+        for (const frame of await this._ask(this._body(0, frames), SEND_LIMIT_MS)) this._give(frame);
       }
     } catch {
       this._ended(0);
@@ -114,10 +119,7 @@ class HttpLink extends BaseLink {
   /** A beacon leaves even when the page does not live to see it go. */
   override last(frame: Uint8Array): void {
     const body = this._body(0, [...this._queue.filter((q) => !q.mayBeLost).map((q) => q.frame), frame]);
-    const headers = { "content-type": "text/plain" };
-    if (typeof globalThis.navigator?.sendBeacon === "function") {
-      navigator.sendBeacon(this._url, new Blob([body as BlobPart], { type: headers["content-type"] }));
-    } else void fetch(this._url, { method: "POST", headers, body: body as BodyInit }).catch(() => {});
+    globalThis.navigator?.sendBeacon?.(this._url, new Blob([body as BlobPart], { type: "text/plain" }));
   }
 
   protected _drop(): void {

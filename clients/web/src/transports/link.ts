@@ -35,6 +35,10 @@ export abstract class BaseLink implements Link {
     this.send(frame);
   }
 
+  protected _give(frame: Uint8Array): void {
+    if (!this._over) this.onframe(frame);
+  }
+
   protected _ended(reason: number): void {
     if (this._over) return;
     this._over = true;

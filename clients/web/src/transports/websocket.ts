@@ -11,7 +11,7 @@ class SocketLink extends BaseLink {
   constructor(private readonly _socket: WebSocket) {
     super();
     _socket.onmessage = (event) => {
-      if (!this._over && event.data instanceof ArrayBuffer) this.onframe(new Uint8Array(event.data));
+      if (event.data instanceof ArrayBuffer) this._give(new Uint8Array(event.data));
     };
     _socket.onclose = (event) => this._ended(event.code >= 4000 && event.code < 4100 ? event.code - 4000 : 0);
   }
@@ -31,13 +31,12 @@ export function dialWebSocket({ url, signal }: Target): Promise<Link> {
     const socket = new WebSocket(url, "airboat.1");
     socket.binaryType = "arraybuffer";
     const failed = () => {
-      socket.onopen = socket.onclose = null;
-      socket.close();
-      reject(new Error("no WebSocket"));
+      // A browser warns on its console of a socket that is closed before it is open: then it is, and nobody will hear.
+      socket.onopen = () => socket.close();
+      reject();
     };
     signal.addEventListener("abort", failed);
     socket.onclose = failed;
-    socket.onerror = () => {};
     socket.onopen = () => {
       signal.removeEventListener("abort", failed);
       resolve(new SocketLink(socket));

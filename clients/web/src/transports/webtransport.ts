@@ -28,10 +28,6 @@ class WebTransportLink extends BaseLink {
     _session.closed.then((info) => this._ended(info.closeCode ?? 0), gone);
   }
 
-  private _give(frame: Uint8Array): void {
-    if (!this._over) this.onframe(frame);
-  }
-
   private async _read(from: ReadableStream<Uint8Array>, each: (chunk: Uint8Array) => void): Promise<void> {
     try {
       const reader = from.getReader();
@@ -81,6 +77,6 @@ export async function dialWebTransport({ url, hashes, signal }: Target): Promise
   await session.ready;
   const stream = await session.createBidirectionalStream();
   signal.removeEventListener("abort", abandon);
-  if (signal.aborted) throw new Error("too late");
+  if (signal.aborted) throw 0;
   return new WebTransportLink(session, stream);
 }

@@ -6,15 +6,12 @@
 // Nothing is timed: each step waits for what it is about. CHROMIUM names the browser.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { launch, repository, startServer, watchfulContexts } from "./harness.mjs";
-
-const WAIT = { timeout: 30_000, polling: 50 };
-const DESKTOP = { viewport: { width: 1280, height: 800 } };
-const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+import {
+  checkAccess, checkApart, checkFit, DESKTOP, launch, PHONE, playOut, repository, startServer, temporaryFolder, WAIT,
+  watchfulContexts,
+} from "./harness.mjs";
 
 const server = await startServer();
 const browser = await launch();
@@ -87,6 +84,54 @@ async function walks(walker, watcher) {
     if (seen) return;
     assert.ok(attempt < 8, "hit again and again before it could walk");
   }
+}
+
+/** A key is seen in the very next frame, whatever the way to the room. */
+async function respondsAtOnce(page) {
+  await page.waitForFunction(() => window.mine?.view, null, WAIT);
+  const frames = await page.evaluate(async () => {
+    const told = (type, code) => dispatchEvent(new KeyboardEvent(type, { code }));
+    for (let attempt = 0; attempt < 100; attempt++) {
+      await new Promise(requestAnimationFrame);
+      const from = mine.view && { id: mine.id, x: mine.view.x };
+      if (!from) continue;
+      const key = from.x < 480 ? "ArrowRight" : "ArrowLeft";
+      told("keydown", key);
+      let frames = 0;
+      while (frames < 30 && mine.id === from.id && Math.abs(mine.view.x - from.x) < 0.1) {
+        await new Promise(requestAnimationFrame);
+        frames++;
+      }
+      const same = mine.id === from.id;
+      told("keyup", key);
+      if (same) return frames;
+    }
+    return -1;
+  });
+  assert.equal(frames, 1, "frames from a key to the soldier's first step");
+}
+
+/** The hidden panel: opens, says something of everything, and takes one from transport to transport without a break. */
+async function measures(page, watcher, others) {
+  const player = await me(page);
+  const panel = page.locator("#meter");
+  assert.equal(await panel.isVisible(), false, "nothing of it before it is asked for");
+  await page.keyboard.press("F3");
+  await panel.waitFor();
+  await page.waitForFunction(() => document.querySelectorAll("#meter .classes div").length === 4, null, WAIT);
+  assert.deepEqual((await panel.locator("dd").allTextContents()).filter((text) => text === "–"), [], "a value in every row");
+  await checkAccess(page, "the hidden panel");
+  await checkFit(page, "#meter");
+  for (const [name, title] of others) {
+    await panel.getByRole("button", { name: title, exact: true }).click();
+    await page.waitForFunction((name) => airboat.client.transport === name && airboat.client.status === "online", name, WAIT);
+    await page.locator(`#meter button[aria-pressed="true"]`, { hasText: title }).waitFor();
+    assert.equal(await me(page), player, `the same player over ${title}`);
+    await walks(page, watcher);
+    await respondsAtOnce(page);
+  }
+  await page.keyboard.press("F3");
+  await panel.waitFor({ state: "hidden" });
 }
 
 /** Hunts with the keyboard, as a person would, until a tank is hit. Holds and releases keys by what the window shows. */
@@ -184,13 +229,6 @@ async function cutAndResume(page, context, transport, watcher) {
   await walks(page, watcher);
 }
 
-async function checkAccess(page, what) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => axe.run(document));
-  const grave = violations.filter((v) => v.impact === "serious" || v.impact === "critical");
-  assert.deepEqual(grave.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`), [], `accessibility of ${what}`);
-}
-
 // The tests.
 
 async function playsOver(transport) {
@@ -205,6 +243,8 @@ async function playsOver(transport) {
   await ann.waitForFunction(() => document.getElementById("loss").textContent.endsWith("%"), null, WAIT);
   await walks(ann, bob);
   await walks(bob, ann);
+  await respondsAtOnce(ann);
+  if (transport === "webtransport") await measures(ann, bob, [["http", "HTTP"], ["websocket", "WebSocket"], ["webtransport", "WebTransport"]]);
 
   const scored = await hunts(ann);
   await seesPoints(bob, await me(ann), scored);
@@ -267,11 +307,60 @@ async function playsByTouch() {
     await watcher.waitForTimeout(100);
   }
   assert.ok(await watcher.evaluate(() => window.fired), "the watcher sees the rocket");
+  // A long tap on the chip with the round trip.
+  const chip = await page.locator("#link").boundingBox();
+  await finger("touchStart", [chip.x + chip.width / 2, chip.y + chip.height / 2]);
+  await page.locator("#meter").waitFor();
+  await finger("touchEnd");
+  await checkFit(page, "#meter");
+  await checkApart(page, "the hidden panel on a phone", ["#meter", ".board", "#fire", "#link"]);
+  // Another phone may not have the transport that this one was told to use.
+  await page.getByRole("button", { name: /invite others/ }).tap();
+  await page.locator("dialog svg.qr").waitFor();
+  const invitation = new URL(await page.getByLabel("Address of this room").inputValue());
+  assert.deepEqual([...invitation.searchParams.keys()], ["room"]);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
   assert.equal(wide, false, "nothing to scroll sideways");
   await phone.close();
   await desk.close();
   console.log("touch: walks and fires with two thumbs");
+}
+
+/** A server that was killed and started again finds its players back on the transport they had: nothing else was proven. */
+async function survivesACrash() {
+  const folder = temporaryFolder();
+  let server = await startServer(folder);
+  try {
+    const context = await windows.open(DESKTOP);
+    const page = await context.newPage();
+    await page.goto(`${server.url}/play?room=crash`);
+    await inRoom(page);
+    await page.waitForFunction(() => airboat.client.transport === "webtransport", null, WAIT);
+    windows.forgive(/ERR_CONNECTION|ERR_QUIC|WebTransport|WebSocket|Failed to (load|fetch)/);
+    await page.evaluate(() => {
+      window.tries = 0;
+      const real = window.fetch;
+      window.fetch = (input, ...more) => {
+        if (String(input).endsWith("/connect")) window.tries++;
+        return real(input, ...more);
+      };
+    });
+    await server.crash();
+    // As many failures as would have left out every transport but one.
+    await page.waitForFunction(() => window.tries >= 5, null, WAIT);
+    server = await startServer(folder, new URL(server.url).port);
+    await page.waitForFunction(() => airboat.client.status === "online", null, WAIT);
+    windows.forgive();
+    assert.equal(await transportOf(page), "webtransport");
+    await page.reload();
+    await inRoom(page);
+    assert.equal(await transportOf(page), "webtransport", "after a reload, too");
+    await context.close();
+    console.log("a crash: back over WebTransport");
+  } finally {
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 async function pagesAreSound() {
@@ -294,16 +383,35 @@ async function pagesAreSound() {
       await context.close();
     }
   }
+  for (const [width, height, more] of [[320, 568, PHONE], [320, 480, {}], [600, 300, {}], [390, 844, PHONE]]) {
+    const context = await windows.open({ ...more, viewport: { width, height } });
+    const page = await context.newPage();
+    await page.goto(`${server.url}/play?room=${encodeURIComponent("a name of some length")}`);
+    await inRoom(page);
+    await checkApart(page, `War Battles, ${width} by ${height}`, [".hud-left", ".board", "#link", ".keys"]);
+    await page.keyboard.press("F3");
+    await checkFit(page, "#meter");
+    await checkApart(page, `the hidden panel, ${width} by ${height}`, ["#meter", ".hud-left", ".board"]);
+    await context.close();
+  }
   // Refused, with a way back.
   const context = await windows.open(DESKTOP);
   const page = await context.newPage();
   await page.goto(`${server.url}/play?room=${encodeURIComponent("!".repeat(80))}`);
-  await page.getByRole("link", { name: "To the front page" }).waitFor();
+  await page.getByRole("link", { name: "To the front page", exact: true }).waitFor();
   await checkAccess(page, "a refusal");
-  await page.getByRole("link", { name: "To the front page" }).click();
+  await page.getByRole("link", { name: "To the front page", exact: true }).click();
   await page.getByRole("heading", { name: "War Battles" }).waitFor();
   await context.close();
   console.log("pages: nothing serious for axe, on both sizes, in both themes");
+}
+
+/** The hidden panel, once its rates say something. */
+async function pictureOfPanel(page, folder) {
+  await page.keyboard.press("F3");
+  await hunts(page);
+  await page.waitForTimeout(350);
+  await page.screenshot({ path: join(folder, "panel-desktop-light.png") });
 }
 
 /** Some company, so that there is something to see. */
@@ -335,6 +443,7 @@ async function screenshots() {
       await hunts(page);
       await page.waitForTimeout(350);
       await page.screenshot({ path: join(folder, `play-${size}-${colorScheme}.png`) });
+      if (size === "desktop" && colorScheme === "light") await pictureOfPanel(page, folder);
       await page.evaluate(() => airboat.client.close());
       await context.close();
     }
@@ -343,25 +452,12 @@ async function screenshots() {
   await Promise.all(busy);
 }
 
-try {
+await playOut({ server, browser, windows }, async () => {
   if (process.env.AIRBOAT_SCREENSHOTS) await screenshots();
   else {
     for (const transport of ["webtransport", "websocket", "http"]) await playsOver(transport);
     await playsByTouch();
+    await survivesACrash();
     await pagesAreSound();
   }
-  assert.deepEqual(windows.complaints, [], "errors in the pages");
-  console.log("all well");
-} catch (error) {
-  console.error(error);
-  if (windows.complaints.length > 0) console.error("in the pages:", windows.complaints);
-  console.error(`the server said:\n${server.said()}`);
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-  const code = await server.stop();
-  if (code !== 0) {
-    console.error(`the server ended with ${code}`);
-    process.exitCode = 1;
-  }
-}
+});

@@ -26,6 +26,7 @@ export declare abstract class BaseLink implements Link {
     abstract send(frame: Uint8Array, mayBeLost?: boolean): void;
     protected abstract _drop(): void;
     last(frame: Uint8Array): void;
+    protected _give(frame: Uint8Array): void;
     protected _ended(reason: number): void;
     close(): void;
 }
