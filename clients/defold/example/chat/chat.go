@@ -1,0 +1,4 @@
+components {
+  id: "chat"
+  component: "/example/chat/chat.gui"
+}

@@ -1,0 +1,4 @@
+components {
+  id: "hud"
+  component: "/example/warbattles/hud.gui"
+}
