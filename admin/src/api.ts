@@ -17,12 +17,37 @@ export interface Transport {
 export interface Room {
   module: string;
   name: string;
+  /** Of the module, as this room runs it: a hash of its files. */
+  version: string;
+  /** `penalty`: after its script was stopped, on a worker of its own until it has proved itself. */
+  state: "running" | "reopening" | "penalty";
   players: number;
+  bots: number;
+  watching: number;
   seats: number;
   tick_rate: number;
   open_secs: number;
   tick_us: number;
   lateness_us: number;
+}
+
+/** What is wrong with a module, for whoever can mend it. */
+export interface Problem {
+  kind: "load" | "reload" | "quarantine";
+  version: string;
+  text: string;
+  since_unix: number;
+}
+
+export interface Module {
+  module: string;
+  title: string;
+  /** What new rooms run; empty when nothing of it has ever worked. */
+  version: string;
+  seats: number;
+  tick_rate: number;
+  open: boolean;
+  problem: Problem | null;
 }
 
 export interface Quantiles {
@@ -53,7 +78,7 @@ export interface Figures {
   bytes_out_per_second: number;
   rooms_open: number;
   rooms: Room[];
-  modules: { module: string; title: string }[];
+  modules: Module[];
   point: Point;
 }
 

@@ -3,6 +3,7 @@
 import { Chart } from "./chart";
 import * as format from "./format";
 import { Mark } from "./mark";
+import { Modules } from "./modules";
 import { Rooms } from "./rooms";
 import { figures, history, leave, live, toast } from "./state";
 import type { Figures } from "./api";
@@ -61,7 +62,10 @@ function Board({ now }: { now: Figures }) {
         <Figure title="Sent" at={8} show={format.rate} note="to players" />
       </section>
       <div class="columns">
-        <Transports now={now} />
+        <div class="column">
+          <Transports now={now} />
+          <Modules now={now} />
+        </div>
         <Rooms now={now} />
       </div>
     </>

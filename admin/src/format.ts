@@ -33,6 +33,9 @@ export function duration(secs: number): string {
   return shown.map(([n, unit]) => `${n} ${unit}`).join(" ");
 }
 
+/** Enough of a hash to tell versions apart. */
+export const version = (hash: string) => (hash === "" ? DASH : hash.slice(0, 8));
+
 export const plural = (n: number, one: string, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
 const TRANSPORTS: Record<string, string> = {

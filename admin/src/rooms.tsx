@@ -68,6 +68,16 @@ export function Rooms({ now }: { now: Figures }) {
   );
 }
 
+const STATES = {
+  running: "",
+  reopening: "Its script was stopped; it comes back from its checkpoint.",
+  penalty: "Its script was stopped; it runs apart until it has gone well for a minute.",
+};
+
+/** Who else is there: nobody, most of the time. */
+const others = ({ bots, watching }: Room) =>
+  (bots > 0 ? `, ${format.plural(bots, "bot")}` : "") + (watching > 0 ? `, ${format.count(watching)} watching` : "");
+
 function Row({ room, close }: { room: Room; close: () => void }) {
   const period = 1e6 / room.tick_rate;
   const load = room.tick_us > period ? "bad" : room.tick_us > period / 2 ? "warn" : "good";
@@ -77,12 +87,20 @@ function Row({ room, close }: { room: Room; close: () => void }) {
       <th scope="row">
         <bdi class="room">{room.name}</bdi>
         <span class="module">
-          {room.module}, {room.tick_rate} Hz
+          {room.module} <code title={room.version}>{format.version(room.version)}</code>, {room.tick_rate} Hz
+          {room.state !== "running" && (
+            <>
+              {" "}
+              <span class="tag" data-level={room.state === "reopening" ? "bad" : "warn"} title={STATES[room.state]}>
+                {room.state}
+              </span>
+            </>
+          )}
         </span>
       </th>
       <td data-label="Players" class="players">
         <span>
-          {format.count(room.players)} <small>of {format.count(room.seats)}</small>
+          {format.count(room.players)} <small>of {format.count(room.seats)}{others(room)}</small>
         </span>
         <i class="meter" aria-hidden="true">
           <i style={{ width: `${Math.min(100, (room.players / Math.max(1, room.seats)) * 100)}%` }} />
@@ -113,7 +131,7 @@ function Empty({ now }: { now: Figures }) {
       <div class="empty">
         <p class="lead">No games are loaded.</p>
         <p>
-          Put a folder with a <code>main.lua</code> into the server's <code>modules</code> folder and restart it.
+          Put a folder with a <code>main.lua</code> into the server's <code>modules</code> folder; it is found by itself.
         </p>
       </div>
     );
@@ -124,7 +142,13 @@ function Empty({ now }: { now: Figures }) {
       <p>
         Open <a href={home}>{home}</a> in two windows, join a room of the same name in both, and watch it appear here.
       </p>
-      <p class="hint">Ready to play: {now.modules.map((module) => module.title).join(", ")}</p>
+      <p class="hint">
+        Ready to play:{" "}
+        {now.modules
+          .filter((module) => module.open)
+          .map((module) => module.title)
+          .join(", ") || "nothing, see the modules"}
+      </p>
     </div>
   );
 }

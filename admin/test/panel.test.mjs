@@ -8,7 +8,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -45,6 +45,7 @@ after(async () => {
 async function start() {
   const binary = process.env.AIRBOAT_BIN ?? join(root, "target", "debug", "airboat");
   folder = mkdtempSync(join(tmpdir(), "airboat-panel-"));
+  cpSync(join(root, "modules"), join(folder, "modules"), { recursive: true });
   // A setting of that name is one for the server, and it refuses those it does not know.
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith("AIRBOAT_"));
   const env = {
@@ -52,7 +53,7 @@ async function start() {
     AIRBOAT_PORT: "0",
     AIRBOAT_DATA: join(folder, "data"),
     AIRBOAT_CERTS: join(folder, "certs"),
-    AIRBOAT_MODULES: join(root, "modules"),
+    AIRBOAT_MODULES: join(folder, "modules"),
     AIRBOAT_LOG: "warn",
   };
   const child = spawn(binary, [], { env, stdio: ["ignore", "pipe", "inherit"] });
@@ -187,6 +188,18 @@ test("from the one-time link to the logout", async () => {
   const [firstUptime, firstSent] = [await uptime.innerText(), await sent.innerText()];
   await page.waitForFunction((was) => document.querySelector(".about").textContent !== was, firstUptime);
   await page.waitForFunction((was) => [...document.querySelectorAll(".big")].at(-1).innerText !== was, firstSent);
+  // Which version a room runs, and what a module's author has just done wrong.
+  await page.locator(".rooms tbody .module", { hasText: /^tank8 [0-9a-f]{8}, \d+ Hz$/ }).first().waitFor();
+  const tank8 = page.locator(".modules li", { hasText: "tank8" });
+  await tank8.getByText("open", { exact: true }).waitFor();
+  await tank8.getByText(/3 rooms$/).waitFor();
+  const main = folder && join(folder, "modules", "tank8", "main.lua");
+  const sound = main && readFileSync(main, "utf8");
+  if (main) {
+    writeFileSync(main, `${sound}\nlocal = 1\n`);
+    await tank8.getByText("The newest files do not load; the version before goes on.").waitFor();
+    await tank8.getByText(/^tank8\/main\.lua:\d+: .*near 'local'/).waitFor();
+  }
   await everyLook(page, async (look) => {
     await noSidewaysScroll(page, look);
     await accessible(page, `dashboard ${look}`);
@@ -201,6 +214,11 @@ test("from the one-time link to the logout", async () => {
       await page.screenshot({ path: join(shots, `admin-${look}.png`), fullPage: true });
     });
     for (const player of players) player.kill();
+  }
+
+  if (main) {
+    writeFileSync(main, sound);
+    await tank8.locator(".trouble").waitFor({ state: "detached" });
   }
 
   // A room is closed, with the keyboard, after a question.
