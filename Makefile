@@ -22,8 +22,8 @@ comma := ,
 
 test: tools
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
-	then set -x; $(CARGO) nextest run --workspace --locked; \
-	else set -x; $(CARGO) test --workspace --locked; fi
+	then set -x; $(CARGO) nextest run --workspace --locked --no-fail-fast; \
+	else set -x; $(CARGO) test --workspace --locked --no-fail-fast; fi
 	@$(MAKE) --no-print-directory packages
 	@$(MAKE) --no-print-directory defold
 
