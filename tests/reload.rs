@@ -13,7 +13,7 @@ use airboat::{
     room::directory::ModuleSummary,
     server::Server,
 };
-use airboat_loadtest::args::Transport;
+use airboat_loadtest::{args::Transport, player::Heard};
 use support::live::{Folder, Live, url};
 
 /// A duck a player, that swims on with each input; a bell that rings once, six seconds after the room was opened.
@@ -33,6 +33,7 @@ function game.input(room, player, input)
   if input.swim then player.memory.duck.x = player.memory.duck.x + SPEED end
 end
 function game.messages.say(room, player) room.state.words = room.state.words + 1 end
+function game.messages.trip() error("over a root") end
 function game.messages.spin(room, player) while true do end end
 function game.tick(room) room.state.version = VERSION MORE end
 return game
@@ -160,6 +161,31 @@ async fn saving_a_file_changes_a_running_game_and_nothing_else() {
     carl.connect(&url(&bench.server), Transport::Http).await;
     carl.until("a refusal", |carl| carl.closed.is_some()).await;
     assert_eq!(carl.closed, Some(CloseReason::UnknownModule));
+    bench.server.shutdown().await.unwrap();
+}
+
+/// A call is answered once, whatever becomes of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_whose_handler_fails_is_answered_once() {
+    let mut bench = Bench::new("trip").await;
+    bench.version(1.0).await;
+    let (failing, frame) = bench.ann.player.call("trip", Value::Nil);
+    bench.ann.send(frame).await;
+    let (after, frame) = bench.ann.player.call("say", Value::Nil);
+    bench.ann.send(frame).await;
+    let answers = |bench: &Bench, to: u32| -> Vec<_> {
+        let answer = |heard: &Heard| match heard {
+            Heard::Reply { call, result } if *call == to => Some(result.clone()),
+            _ => None,
+        };
+        bench.ann.heard.iter().filter_map(answer).collect()
+    };
+    // Answers come in order: once this one is here, all to the call before it are.
+    bench.until("the next answer", |b| !answers(b, after).is_empty()).await;
+    assert_eq!(answers(&bench, failing), [Err("trip failed".to_owned())]);
+    assert_eq!(answers(&bench, after), [Ok(Value::Nil)]);
+    let seats = bench.seats();
+    bench.all_is_well(seats).await;
     bench.server.shutdown().await.unwrap();
 }
 

@@ -219,7 +219,8 @@ pub trait Game: Send {
     /// The seat is over. The game forgets the player afterwards, whatever the script says.
     fn leave(&mut self, player: PlayerNumber, reason: CloseReason, effects: &mut Effects) -> Result<(), GameError>;
 
-    /// A reliable message of a name in `GameInfo::messages`. With `call`, what the handler returns becomes a `Reply`.
+    /// A reliable message of a name in `GameInfo::messages`. With `call`, one `Reply` follows: what the handler returns, or an
+    /// error where it fails.
     fn message(
         &mut self,
         player: PlayerNumber,

@@ -167,12 +167,6 @@ impl Room {
                 }
                 self.members[index].running = counted;
                 let result = self.game.message(number, &message.name, &message.data, message.call, &mut self.effects);
-                if let (Err(error), Some(call)) = (&result, message.call)
-                    && !error.is_fatal()
-                {
-                    let result = Err("the room's script failed".into());
-                    self.effects.push(Effect::Reply { to: number, call, result });
-                }
                 self.survive(result)?;
                 self.members[index].running = 0;
             }

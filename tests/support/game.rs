@@ -361,7 +361,12 @@ impl Game for NativeGame {
                 effects.push(Effect::Document { name: DocumentName::Secret(player), operations });
             }
             ("fail", _) => *self.wires.fault.lock().unwrap() = Fault::named(data.text().unwrap_or_default()),
-            ("fail now", _) => return Fault::named(data.text().unwrap_or_default()).map_or(Ok(()), Fault::strike),
+            ("fail now", _) => {
+                if let Some(call) = call {
+                    effects.push(Effect::Reply { to: player, call, result: Err("fail now failed".into()) });
+                }
+                return Fault::named(data.text().unwrap_or_default()).map_or(Ok(()), Fault::strike);
+            }
             ("load", _) => effects.push(Effect::StoreGet { request: player, key: data.text().unwrap().into() }),
             ("store", _) => {
                 let (key, value) = (data.get("key").text().unwrap().to_owned(), data.get("value"));
