@@ -94,7 +94,9 @@ async function respondsAtOnce(page) {
     for (let attempt = 0; attempt < 100; attempt++) {
       await new Promise(requestAnimationFrame);
       const from = mine.view && { id: mine.id, x: mine.view.x };
-      if (!from) continue;
+      await new Promise(requestAnimationFrame);
+      // Whoever still comes to rest from the last walk would seem to step by itself.
+      if (!from || mine.id !== from.id || Math.abs(mine.view.x - from.x) > 0.001) continue;
       const key = from.x < 480 ? "ArrowRight" : "ArrowLeft";
       told("keydown", key);
       let frames = 0;
