@@ -2,8 +2,18 @@
 
 mod support;
 
-use airboat::{protocol::hash, session::TransportKind};
-use support::simulation::{CLEAN, ROUGH, World};
+use std::sync::Arc;
+
+use airboat::{
+    config::Limits,
+    protocol::{hash, snapshot::InputReport, world},
+    room::replication::{Plan, Replication, View},
+    session::{Delivery, TransportKind},
+};
+use support::{
+    game,
+    simulation::{CLEAN, ROUGH, World},
+};
 
 const SECOND: u64 = 1_000_000;
 
@@ -84,4 +94,34 @@ fn a_reopened_room_never_deltas_against_the_old_life() {
             assert_eq!(actor.player.epoch(), world.room().epoch(), "round {round}");
         }
     }
+}
+
+/// Who sends no inputs acknowledges every second snapshot, so one alone under way must never use up the credit: both sides
+/// would wait for the other. After a stall of the server or the link the last acknowledged tick is as old as it was long.
+#[test]
+fn a_stall_leaves_no_reader_waiting_for_a_second_snapshot() {
+    let seed = support::seed(14);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let schema = game::info().schema.clone();
+    let mut room = Replication::new(schema.clone(), 7, Arc::new(Limits::default()));
+    let mut view = View::starting_from(1, true);
+    let (mut tick, mut unacknowledged) = (1, 0);
+    let next = |room: &mut Replication, view: &mut View, tick: u32| {
+        room.commit(tick, world::World::empty(&schema));
+        let Plan::Send(baseline) = room.plan(view, Delivery::Ordered) else { return false };
+        room.snapshot(view, 1, Delivery::Ordered, baseline, InputReport::default());
+        true
+    };
+    for _ in 0..500 {
+        tick += if random.u8(..4) == 0 { random.u32(1..100) } else { 1 };
+        assert!(next(&mut room, &mut view, tick), "tick {tick}");
+        unacknowledged += 1;
+        if unacknowledged == 2 {
+            unacknowledged = 0;
+            view.acknowledge(tick as u16, tick);
+        }
+    }
+    // One that has stopped reading has a few more coming, and no others.
+    let more = (1..200).filter(|ahead| next(&mut room, &mut view, tick + ahead)).count();
+    assert!(more < 12, "{more} snapshots to somebody who reads nothing");
 }

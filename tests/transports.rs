@@ -36,8 +36,7 @@ async fn until(what: &str, pair: (&mut Live, &mut Live), mut done: impl FnMut(&L
         a.turn().await;
         b.turn().await;
     }
-    let state =
-        |live: &Live| (chats(live), live.closed, live.connection.is_some(), live.player.is_playing(), live.tick());
+    let state = |live: &Live| (chats(live), live.closed, live.lost.clone(), live.player.is_playing(), live.tick());
     panic!("waited in vain for {what}: {:?} and {:?}", state(a), state(b));
 }
 

@@ -19,6 +19,8 @@ const PING_US: Micros = 1_000_000;
 const RECEIVED_US: Micros = 250_000;
 /// Without an input to ride on, every second snapshot is acknowledged by a frame of its own.
 const SNAPSHOTS_UNACKED: u32 = 2;
+/// Nothing new for so long: an acknowledgement may have been lost, and with it all snapshots to come.
+const QUIET_US: Micros = 500_000;
 /// Inputs remembered after sending: far more than can be on their way.
 const SENT_MAX: usize = 256;
 /// Pings on their way, world hashes kept, hashes waiting for their snapshot: each a few seconds' worth.
@@ -91,6 +93,8 @@ struct Room {
     answered: u32,
     answer_at: Micros,
     unacked: u32,
+    /// When the newest snapshot is acknowledged once more, unless another has come.
+    ack_at: Micros,
     next_ping: Micros,
     /// The last message sent.
     message: u32,
@@ -135,7 +139,7 @@ impl Client {
 
     pub fn receive(&mut self, frame: &[u8], now: Micros) -> Happened {
         let outcome = ServerFrame::decode(frame).map_err(Fault::from).and_then(|decoded| match decoded {
-            ServerFrame::Snapshot => self.snapshot(frame),
+            ServerFrame::Snapshot => self.snapshot(frame, now),
             decoded => self.handle(decoded, now),
         });
         outcome.unwrap_or_else(|fault| {
@@ -187,11 +191,12 @@ impl Client {
         Ok(room)
     }
 
-    fn snapshot(&mut self, frame: &[u8]) -> Result<Happened, Fault> {
+    fn snapshot(&mut self, frame: &[u8], now: Micros) -> Result<Happened, Fault> {
         let room = self.room.as_mut().ok_or(Fault::Early)?;
         let applied = if self.credulous { room.mirror.believe(frame)? } else { room.mirror.apply(frame)? };
         let Applied::Newest(tick) = applied else { return Ok(Happened::Nothing) };
         room.unacked += 1;
+        room.ack_at = now + QUIET_US;
         if self.credulous {
             return Ok(Happened::Snapshot(tick));
         }
@@ -249,7 +254,8 @@ impl Client {
         if room.received != room.answered && now >= room.answer_at {
             frames.push(room.answer());
         }
-        if room.unacked >= SNAPSHOTS_UNACKED {
+        if room.unacked >= SNAPSHOTS_UNACKED || now >= room.ack_at {
+            room.ack_at = now + QUIET_US;
             frames.push(room.ack());
         }
         frames
@@ -259,7 +265,8 @@ impl Client {
     pub fn deadline(&self) -> Option<Micros> {
         let room = self.room.as_ref()?;
         let answer = (room.received != room.answered).then_some(room.answer_at);
-        Some(answer.map_or(room.next_ping, |at| at.min(room.next_ping)))
+        let timed = room.next_ping.min(room.ack_at);
+        Some(answer.map_or(timed, |at| at.min(timed)))
     }
 
     /// What a parked poll carries: it asks for the next snapshot, so it says which one is held.
@@ -318,6 +325,7 @@ impl Room {
             answered: 0,
             answer_at: 0,
             unacked: 0,
+            ack_at: now + QUIET_US,
             next_ping: now,
             message: 0,
             token: 0,

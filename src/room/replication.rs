@@ -89,8 +89,9 @@ pub struct Replication {
 pub struct View {
     /// The newest tick the client said it holds.
     acked: Option<Tick>,
-    /// The newest tick given to the link.
+    /// The newest tick given to the link, and the one before.
     given: Option<Tick>,
+    given_before: Option<Tick>,
     /// Datagrams may name this epoch: the client has acknowledged a tick of it.
     greeted: bool,
     /// The shortest time from giving to acknowledgement, in ticks; creeps up so that it follows a changed path.
@@ -109,7 +110,7 @@ impl View {
     pub fn resume(&mut self, held: Option<Tick>, now: Tick) {
         let mut portion = std::mem::take(&mut self.portion);
         portion.resumed(held, now);
-        *self = Self { acked: held, given: held, greeted: true, round_trip: 2.0, portion };
+        *self = Self { acked: held, given: held, given_before: None, greeted: true, round_trip: 2.0, portion };
     }
 
     /// An acknowledgement; `now` is the room's tick. One that names a tick that was never sent is ignored.
@@ -131,9 +132,9 @@ impl View {
     }
 
     fn has_credit(&self, now: Tick) -> bool {
-        let (Some(given), Some(acked)) = (self.given, self.acked.or(self.given)) else { return true };
-        // Nothing given since the last acknowledgement means nothing is under way, however long ago that was.
-        given <= acked || now.saturating_sub(acked) <= self.round_trip as u32 + CREDIT
+        let (Some(before), Some(acked)) = (self.given_before, self.acked) else { return true };
+        // One alone under way is acknowledged only together with the next, however long ago the last acknowledgement was.
+        before <= acked || now.saturating_sub(acked) <= self.round_trip as u32 + CREDIT
     }
 }
 
@@ -247,7 +248,7 @@ impl Replication {
             Some((body, shared)) => (body, shared, false),
             None => self.portion_body(view, player, baseline, budget),
         };
-        view.given = Some(self.tick());
+        (view.given_before, view.given) = (view.given, Some(self.tick()));
         Snapshot { frame: self.frame(baseline, partial, report, body), shared, partial }
     }
 

@@ -68,6 +68,8 @@ pub struct Live {
     /// What the server said when it closed or refused.
     pub closed: Option<CloseReason>,
     pub why: String,
+    /// How the last connection broke.
+    pub lost: Option<String>,
     /// Sends this input each 33 ms.
     pub held: Option<Vec<i32>>,
     next_input: Micros,
@@ -84,6 +86,7 @@ impl Live {
             raw: Vec::new(),
             closed: None,
             why: String::new(),
+            lost: None,
             held: None,
             next_input: 0,
             origin: now(),
@@ -98,7 +101,7 @@ impl Live {
     pub async fn connect(&mut self, url: &str, transport: Transport) {
         let target = Target::find(url, transport).await.unwrap();
         let hello = self.player.hello();
-        self.connection = Some(Connection::open(&target, hello).await.unwrap());
+        (self.connection, self.lost) = (Some(Connection::open(&target, hello).await.unwrap()), None);
     }
 
     /// Connects and waits until the room has answered.
@@ -130,7 +133,14 @@ impl Live {
     pub async fn until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
         let deadline = now() + PATIENCE;
         while !done(self) {
-            assert!(now() < deadline, "waited in vain for {what}; closed: {:?}", self.closed);
+            let link = || self.lost.clone().unwrap_or_else(|| "open".into());
+            assert!(
+                now() < deadline,
+                "waited in vain for {what}: tick {}, closed {:?}, link {}",
+                self.tick(),
+                self.closed,
+                link()
+            );
             self.turn().await;
         }
     }
@@ -153,7 +163,7 @@ impl Live {
         match tokio::time::timeout(Duration::from_millis(5), connection.receive()).await {
             Err(_) | Ok(Ok(None)) => {}
             Ok(Ok(Some((frame, _)))) => self.take(&frame).await,
-            Ok(Err(_)) => self.connection = None,
+            Ok(Err(error)) => (self.connection, self.lost) = (None, Some(error.to_string())),
         }
     }
 

@@ -55,13 +55,15 @@ impl Quic {
                 return Ok(received);
             }
             tokio::select! {
+                // The stream first: of a connection that was closed it may still hold the farewell.
+                biased;
+                chunk = self.receive.read_chunk(CHUNK, true) => {
+                    self.buffer.push(&chunk?.ok_or("the stream ended")?.bytes);
+                }
                 datagram = self.connection.read_datagram() => {
                     let datagram = datagram?;
                     let bytes = datagram.len();
                     return Ok((datagram, bytes));
-                }
-                chunk = self.receive.read_chunk(CHUNK, true) => {
-                    self.buffer.push(&chunk?.ok_or("the stream ended")?.bytes);
                 }
             }
         }

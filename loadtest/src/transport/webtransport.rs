@@ -51,14 +51,16 @@ impl Webtransport {
                 return Ok(received);
             }
             tokio::select! {
+                // The stream first: of a connection that was closed it may still hold the farewell.
+                biased;
+                read = self.receive.read(&mut chunk) => {
+                    let length = read?.ok_or("the stream ended")?;
+                    self.buffer.push(&chunk[..length]);
+                }
                 datagram = self.connection.receive_datagram() => {
                     let frame = datagram?.payload();
                     let bytes = frame.len();
                     return Ok((frame, bytes));
-                }
-                read = self.receive.read(&mut chunk) => {
-                    let length = read?.ok_or("the stream ended")?;
-                    self.buffer.push(&chunk[..length]);
                 }
             }
         }
