@@ -10,6 +10,7 @@ use super::{
     engine::need,
     running::LuaGame,
     sandbox::{Vm, plain},
+    tables::{self, References},
 };
 use crate::{
     game::{DocumentName, Effects, GameError},
@@ -49,36 +50,17 @@ impl ViewFunctions {
 
     /// A document as a bot has it: plain tables of its own, with proxies for entities and players.
     fn document(&self, lua: &Lua, value: &Value) -> mlua::Result<mlua::Value> {
-        Ok(match value {
-            Value::Nil => mlua::Value::Nil,
-            Value::Bool(b) => mlua::Value::Boolean(*b),
-            Value::Number(n) => mlua::Value::Number(*n),
-            Value::Text(text) => mlua::Value::String(lua.create_string(text)?),
-            Value::Bytes(bytes) => mlua::Value::String(lua.create_string(bytes)?),
-            Value::List(items) => {
-                let table = lua.create_table_with_capacity(items.len(), 0)?;
-                for (i, item) in items.iter().enumerate() {
-                    table.raw_set(i + 1, self.document(lua, item)?)?;
-                }
-                if items.is_empty() {
-                    table.set_metatable(Some(self.list_meta.clone()))?;
-                }
-                mlua::Value::Table(table)
-            }
-            Value::Map(map) => {
-                let table = lua.create_table_with_capacity(0, map.len())?;
-                for (key, item) in map {
-                    let item = self.document(lua, item)?;
-                    match key {
-                        Key::Index(i) => table.raw_set(*i as f64, item)?,
-                        Key::Name(name) => table.raw_set(name.as_str(), item)?,
-                    }
-                }
-                mlua::Value::Table(table)
-            }
-            Value::Entity(id) => self.entity.call(*id)?,
-            Value::Player(number) => self.player.call(*number)?,
-        })
+        tables::to_lua(lua, &self.list_meta, value, self)
+    }
+}
+
+impl References for ViewFunctions {
+    fn entity(&self, _: &Lua, id: EntityId) -> mlua::Result<mlua::Value> {
+        self.entity.call(id)
+    }
+
+    fn player(&self, _: &Lua, number: PlayerNumber) -> mlua::Result<mlua::Value> {
+        self.player.call(number)
     }
 }
 

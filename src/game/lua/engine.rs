@@ -3,9 +3,10 @@
 
 use std::cell::OnceCell;
 
-use mlua::{Function, Table};
+use mlua::{Function, Lua, Table};
 
-use super::bot::ViewFunctions;
+use super::{bot::ViewFunctions, tables::References};
+use crate::protocol::{EntityId, PlayerNumber};
 
 /// What one of these files puts into the engine's table.
 macro_rules! functions {
@@ -98,6 +99,16 @@ impl Engine {
     pub(super) fn dead(&self) -> mlua::Result<Table> {
         self.restore()?;
         self.table.raw_get("dead")
+    }
+}
+
+impl References for Engine {
+    fn entity(&self, _: &Lua, id: EntityId) -> mlua::Result<mlua::Value> {
+        self.by_id.raw_get(id)
+    }
+
+    fn player(&self, _: &Lua, number: PlayerNumber) -> mlua::Result<mlua::Value> {
+        self.players()?.object.call(number)
     }
 }
 

@@ -4,7 +4,7 @@
 //! `sandbox` (what scripts can reach), `prelude.lua` (the room's API and what Rust calls) and the files it loads when they are
 //! used (entities: `entities`, `population`, `search`, `grid`; people: `seats`, `players`, `hosts`; phases: `phases`, `specs`,
 //! `change`, `attendance`, `phaseless`, `kept`; `view` for bots; others), `copier` (entities out), `documents` (tables
-//! out), `salvage` and `shadows` (what of them clients have), `watchdog` (the stop button), `declaration` and `phases` (a module's table, checked), `bot` (`game.bot`, in rooms and
+//! out), `tables` (values in), `salvage` and `shadows` (what of them clients have), `watchdog` (the stop button), `declaration` and `phases` (a module's table, checked), `bot` (`game.bot`, in rooms and
 //! without), `helpers/` (`require "airboat.…"`),
 //! `modules` (finding them), `script` (a VM for tools).
 
@@ -27,6 +27,7 @@ mod salvage;
 mod sandbox;
 mod script;
 mod shadows;
+mod tables;
 #[cfg(test)]
 mod tests;
 pub mod watchdog;

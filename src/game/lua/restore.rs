@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlua::{IntoLua, Table};
+use mlua::{Lua, Table};
 
 use super::{
     checkpoint::{Keeper, TOLD_MAX, is_marked_list},
     outbox,
     running::LuaGame,
     sandbox::plain,
+    tables::{self, References},
 };
 use crate::{
     game::{Effects, GameError, LogLevel, Restored, RoomOpening, Seat, at_rate},
@@ -94,7 +95,7 @@ impl LuaGame {
         self.call::<()>("restore", |e| Ok(&e.restore()?.revive_room), room, effects)?;
         self.revive_players(checkpoint, effects)?;
         self.revive_entities(checkpoint, |tick| at_rate(tick, from, to), effects)?;
-        let frame = self.saved_to_lua(checkpoint);
+        let frame = tables::to_lua(&self.vm.lua, &self.engine.list_meta, checkpoint, &Saved(self));
         let frame = frame.map_err(|error| GameError::Script(plain(&error)))?;
         self.call::<()>("restore", |e| Ok(&e.restore()?.restore), frame, effects)?;
         self.call("restored", |e| Ok(&e.restore()?.restored), why.name(), effects)
@@ -150,52 +151,27 @@ impl LuaGame {
         }
         Ok(())
     }
+}
 
-    /// As `to_lua`, with what only checkpoints have: dead entities, players who left, lists that remember what they are.
-    fn saved_to_lua(&self, value: &Value) -> mlua::Result<mlua::Value> {
-        let lua = &self.vm.lua;
-        match value {
-            Value::List(items) => {
-                let table = lua.create_table_with_capacity(items.len(), 0)?;
-                for (i, item) in items.iter().enumerate() {
-                    table.raw_set(i + 1, self.saved_to_lua(item)?)?;
-                }
-                if items.is_empty() {
-                    table.set_metatable(Some(self.engine.list_meta.clone()))?;
-                }
-                table.into_lua(lua)
-            }
-            Value::Map(map) => {
-                let table = lua.create_table_with_capacity(0, map.len())?;
-                for (key, item) in map {
-                    let item = self.saved_to_lua(item)?;
-                    match key {
-                        Key::Index(i) => table.raw_set(*i as f64, item)?,
-                        Key::Name(name) => table.raw_set(name.as_str(), item)?,
-                    }
-                }
-                if is_marked_list(map) {
-                    table.set_metatable(Some(self.engine.list_meta.clone()))?;
-                }
-                table.into_lua(lua)
-            }
-            Value::Entity(id) => self.saved_entity(*id),
-            Value::Player(number) => self.saved_player(*number),
-            other => self.to_lua(other),
-        }
-    }
+/// As in a room, with what only checkpoints have: dead entities, players who left, lists that remember what they are.
+struct Saved<'a>(&'a LuaGame);
 
-    fn saved_entity(&self, id: EntityId) -> mlua::Result<mlua::Value> {
-        match self.engine.by_id.raw_get(id)? {
-            mlua::Value::Nil => Ok(mlua::Value::Table(self.engine.dead()?)),
+impl References for Saved<'_> {
+    fn entity(&self, lua: &Lua, id: EntityId) -> mlua::Result<mlua::Value> {
+        match self.0.engine.entity(lua, id)? {
+            mlua::Value::Nil => Ok(mlua::Value::Table(self.0.engine.dead()?)),
             living => Ok(living),
         }
     }
 
-    fn saved_player(&self, number: PlayerNumber) -> mlua::Result<mlua::Value> {
-        match self.departed.get(&number) {
+    fn player(&self, lua: &Lua, number: PlayerNumber) -> mlua::Result<mlua::Value> {
+        match self.0.departed.get(&number) {
             Some(object) => Ok(mlua::Value::Table(object.clone())),
-            None => self.engine.players()?.object.call(number),
+            None => self.0.engine.player(lua, number),
         }
+    }
+
+    fn is_list(&self, map: &BTreeMap<Key, Value>) -> bool {
+        is_marked_list(map)
     }
 }

@@ -14,13 +14,14 @@ use super::{
     outbox,
     sandbox::{Vm, plain},
     shadows::Documents,
+    tables,
 };
 use crate::{
     game::{
         Admission, Audience, DocumentName, Effect, Effects, Game, GameError, GameInfo, LogLevel, Restored, RoomOpening,
         Seat,
     },
-    protocol::{CloseReason, Key, Micros, PlayerNumber, Tick, Value, schema::FIELDS_MAX, world::World},
+    protocol::{CloseReason, Micros, PlayerNumber, Tick, Value, schema::FIELDS_MAX, world::World},
 };
 
 pub struct LuaGame {
@@ -103,50 +104,26 @@ impl LuaGame {
         self.fatal.clone().map_or(Ok(()), Err)
     }
 
+    /// Whether this ended the VM, which is remembered then.
+    fn gave_up<R>(&mut self, result: &Result<R, GameError>) -> bool {
+        let fatal = result.as_ref().err().filter(|error| error.is_fatal());
+        if let Some(error) = fatal {
+            self.fatal = Some(error.clone());
+        }
+        fatal.is_some()
+    }
+
     /// After each call into the VM.
     pub(super) fn returned<R>(&mut self, result: Result<R, GameError>, effects: &mut Effects) -> Result<R, GameError> {
         self.vm.outbox.drain(effects);
-        if let Err(error) = &result
-            && error.is_fatal()
-        {
-            self.fatal = Some(error.clone());
+        if self.gave_up(&result) {
             self.stop_overrun_us = self.vm.overrun_us();
         }
         result
     }
 
     pub(super) fn to_lua(&self, value: &Value) -> mlua::Result<mlua::Value> {
-        let lua = &self.vm.lua;
-        Ok(match value {
-            Value::Nil => mlua::Value::Nil,
-            Value::Bool(b) => mlua::Value::Boolean(*b),
-            Value::Number(n) => mlua::Value::Number(*n),
-            Value::Text(text) => mlua::Value::String(lua.create_string(text)?),
-            Value::Bytes(bytes) => mlua::Value::String(lua.create_string(bytes)?),
-            Value::List(items) => {
-                let table = lua.create_table_with_capacity(items.len(), 0)?;
-                for (i, item) in items.iter().enumerate() {
-                    table.raw_set(i + 1, self.to_lua(item)?)?;
-                }
-                if items.is_empty() {
-                    table.set_metatable(Some(self.engine.list_meta.clone()))?;
-                }
-                mlua::Value::Table(table)
-            }
-            Value::Map(map) => {
-                let table = lua.create_table_with_capacity(0, map.len())?;
-                for (key, item) in map {
-                    let item = self.to_lua(item)?;
-                    match key {
-                        Key::Index(i) => table.raw_set(*i as f64, item)?,
-                        Key::Name(name) => table.raw_set(name.as_str(), item)?,
-                    }
-                }
-                mlua::Value::Table(table)
-            }
-            Value::Entity(id) => self.engine.by_id.raw_get(*id)?,
-            Value::Player(number) => self.engine.players()?.object.call(*number)?,
-        })
+        tables::to_lua(&self.vm.lua, &self.engine.list_meta, value, &self.engine)
     }
 
     /// The handler's answer, or why the engine refuses the message.
@@ -252,11 +229,7 @@ impl Game for LuaGame {
         effects: &mut Effects,
     ) -> Result<(), GameError> {
         let result = self.handle(player, name, data, effects);
-        if let Err(error) = &result
-            && error.is_fatal()
-        {
-            self.fatal = Some(error.clone());
-        }
+        self.gave_up(&result);
         // The caller is told what happened, not where in the module.
         let told = result.as_ref().map_or_else(|_| Err(format!("{name} failed")), Clone::clone);
         match (call, &result) {
@@ -326,11 +299,7 @@ impl Game for LuaGame {
         self.whole()?;
         let entities = self.copier.collect(&self.vm, &self.info.schema, self.tick, world, effects);
         let result = self.walk_documents(effects).and(entities);
-        if let Err(error) = &result
-            && error.is_fatal()
-        {
-            self.fatal = Some(error.clone());
-        }
+        self.gave_up(&result);
         result
     }
 

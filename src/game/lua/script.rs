@@ -9,10 +9,11 @@ use super::{
     Settings,
     measure::Measure,
     sandbox::{Sources, Vm, plain},
+    tables::{self, References},
 };
 use crate::{
     game::{Effect, Effects, GameError},
-    protocol::{Key, Value},
+    protocol::{EntityId, PlayerNumber, Value},
 };
 
 /// What the scripts ask for by name; an error is raised where they asked.
@@ -88,35 +89,18 @@ fn host_function(vm: &Vm, host: Host) -> mlua::Result<Function> {
 }
 
 /// References to entities and players become `{ entity = id }` and `{ player = "id" }`: nothing lives in this VM.
+struct Named;
+
+impl References for Named {
+    fn entity(&self, lua: &Lua, id: EntityId) -> mlua::Result<mlua::Value> {
+        Ok(mlua::Value::Table(lua.create_table_from([("entity", id)])?))
+    }
+
+    fn player(&self, lua: &Lua, number: PlayerNumber) -> mlua::Result<mlua::Value> {
+        Ok(mlua::Value::Table(lua.create_table_from([("player", number.to_string())])?))
+    }
+}
+
 fn to_lua(lua: &Lua, engine: &Table, value: &Value) -> mlua::Result<mlua::Value> {
-    Ok(match value {
-        Value::Nil => mlua::Value::Nil,
-        Value::Bool(b) => mlua::Value::Boolean(*b),
-        Value::Number(n) => mlua::Value::Number(*n),
-        Value::Text(text) => mlua::Value::String(lua.create_string(text)?),
-        Value::Bytes(bytes) => mlua::Value::String(lua.create_string(bytes)?),
-        Value::List(items) => {
-            let table = lua.create_table_with_capacity(items.len(), 0)?;
-            for (i, item) in items.iter().enumerate() {
-                table.raw_set(i + 1, to_lua(lua, engine, item)?)?;
-            }
-            if items.is_empty() {
-                table.set_metatable(Some(engine.raw_get("list_meta")?))?;
-            }
-            mlua::Value::Table(table)
-        }
-        Value::Map(map) => {
-            let table = lua.create_table_with_capacity(0, map.len())?;
-            for (key, item) in map {
-                let item = to_lua(lua, engine, item)?;
-                match key {
-                    Key::Index(i) => table.raw_set(*i as f64, item)?,
-                    Key::Name(name) => table.raw_set(name.as_str(), item)?,
-                }
-            }
-            mlua::Value::Table(table)
-        }
-        Value::Entity(id) => mlua::Value::Table(lua.create_table_from([("entity", *id)])?),
-        Value::Player(number) => mlua::Value::Table(lua.create_table_from([("player", number.to_string())])?),
-    })
+    tables::to_lua(lua, &engine.raw_get("list_meta")?, value, &Named)
 }
