@@ -3,7 +3,10 @@
 
 local frames = require "host.frames"
 local json = require("engine.json").api()
+local process = require "host.process"
 local socket = require "socket"
+
+local alive, quoted, read = process.alive, process.quoted, process.read
 
 local Browser = {}
 Browser.__index = Browser
@@ -14,31 +17,11 @@ local START_SECONDS, ANSWER_SECONDS = 60, 30 -- busy machines
 local FLAGS = "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update "
   .. "--disable-sync --disable-background-timer-throttling --disable-renderer-backgrounding --disable-backgrounding-occluded-windows"
 
-local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a") or ""
-  if file then file:close() end
-  return text
-end
-
-local function alive(pid) return os.execute("kill -0 " .. pid .. " 2>/dev/null") == 0 end
-
 -- `binary`: Chromium; `folder` is made anew for its profile.
 local function launch(binary, folder)
   os.execute("mkdir -p " .. quoted(folder))
-  local pipe = assert(io.popen(("%s %s --remote-debugging-port=0 --user-data-dir=%s about:blank >%s 2>&1 </dev/null & echo $!"):format(
-    quoted(binary), FLAGS, quoted(folder), quoted(folder .. "/log"))))
-  local pid = pipe:read("*a"):match("%d+")
-  pipe:close()
-  -- Whoever ends the run early finds here what to end with it.
-  local list = os.getenv("AIRBOAT_STAND_IN_PIDS")
-  local file = list and io.open(list, "a")
-  if file then
-    file:write(pid, "\n")
-    file:close()
-  end
+  local pid = process.start(("%s %s --remote-debugging-port=0 --user-data-dir=%s about:blank"):format(quoted(binary), FLAGS, quoted(folder)),
+    folder .. "/log")
   local self = setmetatable({ pid = pid, last = 0 }, Browser)
   local deadline, port, path = socket.gettime() + START_SECONDS, nil, nil
   repeat
@@ -130,7 +113,7 @@ function Browser:close()
   end
   local deadline = socket.gettime() + 5
   while alive(self.pid) and socket.gettime() < deadline do socket.sleep(0.02) end
-  os.execute("kill -9 " .. self.pid .. " 2>/dev/null")
+  process.signal(self.pid, 9)
   self.pid = nil
 end
 
